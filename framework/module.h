@@ -1,0 +1,121 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <upconv/framework/context.h>
+#include <upconv/framework/state_dict.h>
+#include <upconv/framework/tensor.h>
+
+namespace upconv {
+
+/// Base of every layer and network: owns parameters and child modules under PyTorch's names, loads them,
+/// prepares them for a device, and runs. Life: construct, `load`, `prepare(ctx)`, then `forward` any number
+/// of times. A prepared module is immutable and may be shared by many contexts of its device; loading
+/// un-prepares it. A layer overrides output_spec, do_prepare and do_forward; everything public checks first,
+/// once. Source: torch.nn.Module, without autograd.
+class Module {
+ public:
+  virtual ~Module() = default;
+  Module(Module&&) noexcept = default;
+  Module& operator=(Module&&) noexcept = default;
+
+  /// Class name, such as "ConvTranspose2d".
+  const std::string& type_name() const { return type_name_; }
+  /// "ConvTranspose2d 'decoder.0'", as messages call this module.
+  const std::string& display_name() const { return display_name_; }
+
+  /// Copies weights in, converting each to the parameter's own type as PyTorch does. All or nothing: on any
+  /// error the module keeps what it had. Returns the report. Throws: LoadError holding the whole report.
+  LoadReport load(const StateDict& weights, LoadOptions options = {});
+  /// Compares without loading. Throws nothing: what does not fit stands in the report.
+  LoadReport compare(const std::vector<EntrySpec>& offered) const;
+  /// Copies of all parameters and buffers, in PyTorch's order.
+  StateDict state_dict() const;
+  /// Names and specs of all parameters and buffers, in PyTorch's order.
+  std::vector<EntrySpec> entries() const;
+
+  /// Converts the floating-point parameters, as PyTorch's `module.to(dtype)`; un-prepares.
+  /// Throws: DTypeError unless `dtype` is f32, f16 or bf16.
+  void to(DType dtype);
+  /// The type of the parameters, which inputs must share; nothing if there are no parameters.
+  std::optional<DType> dtype() const;
+
+  /// Uploads the weights to the context's device and packs them for its kernels, once.
+  /// Throws: DeviceError, CudaError; std::bad_alloc.
+  void prepare(ExecutionContext& ctx);
+  bool prepared() const { return prepared_on_.has_value(); }
+  /// Throws StateError or DeviceError unless the module is prepared for this context.
+  void check_prepared(const ExecutionContext& ctx) const;
+
+  /// Shape and type of the output for an input like `x`. Throws: ShapeError, DTypeError.
+  virtual TensorSpec output_spec(const TensorSpec& x) const = 0;
+  /// Runs the module. Throws: StateError if not prepared; DeviceError; ShapeError; DTypeError; CudaError.
+  Tensor forward(ConstTensorView x, ExecutionContext& ctx) const;
+  /// As forward, into a tensor of the caller's, which must not overlap x. Allocates nothing once warm.
+  void forward_into(ConstTensorView x, TensorView y, ExecutionContext& ctx) const;
+  /// Which kernel would run for an input like `x`, and why the others would not.
+  virtual std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const;
+
+  /// True if forward_into may be given the same memory as x and y.
+  virtual bool runs_in_place() const { return false; }
+
+  const std::vector<std::pair<std::string, std::unique_ptr<Module>>>& children() const { return children_; }
+
+ protected:
+  explicit Module(std::string type_name) : type_name_(std::move(type_name)), display_name_(type_name_) {}
+
+  using ParameterId = std::size_t;
+  /// Declares a floating-point parameter, filled with `initial` until weights are loaded.
+  ParameterId register_parameter(std::string name, const Shape& shape, double initial = 0.0);
+  /// Declares an i64 scalar that is loaded and saved but never used (`num_batches_tracked`); may be missing.
+  void register_counter(std::string name);
+  /// Takes a child under `name`. The reference stays valid when this module moves.
+  /// Throws: ArgumentError if the name is empty, taken, or contains a dot.
+  Module& register_module(std::string name, std::unique_ptr<Module> child);
+
+  /// The parameter as loaded, on the CPU.
+  const Tensor& parameter(ParameterId id) const { return parameters_[id].value; }
+  /// The parameter on the device that the module is prepared for.
+  ConstTensorView device_parameter(ParameterId id) const;
+
+  /// Every check of a run whose output should be `wanted`. Throws as forward_into does.
+  void check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted,
+                     const ExecutionContext& ctx) const;
+  /// Throws DTypeError unless `x` is of a type that layers compute on and the same as the parameters'.
+  void check_dtype(const TensorSpec& x) const;
+
+ private:
+  struct Parameter {
+    std::string name;
+    Tensor value;      // on the CPU
+    Tensor on_device;  // filled by prepare on a GPU
+    bool counter = false;
+  };
+
+  /// Packs what kernels need. Called on a fresh state, children first; parameters are already on the device.
+  virtual void do_prepare(ExecutionContext& ctx);
+  /// Computes y, whose spec is output_spec(x); every check is done.
+  virtual void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const = 0;
+
+  /// Calls visit(full name, parameter) for this module's and then its children's, as state_dict() orders
+  /// them.
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, const std::string& prefix, const Visit& visit);
+  void set_path(std::string path);
+  void unprepare();
+
+  std::string type_name_;
+  std::string display_name_;
+  std::string path_;
+  std::vector<Parameter> parameters_;
+  std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+  std::optional<Device> prepared_on_;
+  Precision prepared_precision_ = Precision::fp32;
+};
+
+}  // namespace upconv

@@ -1,0 +1,34 @@
+#include <upconv/framework/cuda_runtime.h>
+#include <upconv/framework/error.h>
+#include <upconv/framework/message.h>
+
+namespace upconv::cuda {
+
+namespace {
+
+[[noreturn]] void refuse(int index) {
+  throw DeviceError(message("cuda:", index,
+                            " is not available: this upconv was built without CUDA. Use the CPU, or "
+                            "build with the CUDA toolkit installed and -DUPCONV_CUDA=ON"));
+}
+
+}  // namespace
+
+int device_count() noexcept {
+  return 0;
+}
+DeviceCaps device_caps(int index) {
+  refuse(index);
+}
+void* allocate(int index, std::size_t) {
+  refuse(index);
+}
+void release(int, void*) noexcept {}
+void copy(void*, Device to, const void*, Device from, std::size_t) {
+  refuse(to.is_cuda() ? to.index() : from.index());
+}
+void zero(int index, void*, std::size_t) {
+  refuse(index);
+}
+
+}  // namespace upconv::cuda

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <upconv/framework/memory.h>
+#include <upconv/framework/shape.h>
+
+namespace upconv {
+
+/// A borrowed, read-only, contiguous (row-major) tensor. Cheap to copy; must not outlive what it looks at.
+class ConstTensorView {
+ public:
+  ConstTensorView() = default;  ///< Looks at nothing: `defined()` is false.
+  ConstTensorView(const void* data, TensorSpec spec) : data_(data), spec_(spec), defined_(true) {}
+
+  bool defined() const { return defined_; }
+  const TensorSpec& spec() const { return spec_; }
+  const Shape& shape() const { return spec_.shape; }
+  DType dtype() const { return spec_.dtype; }
+  Device device() const { return spec_.device; }
+  std::int64_t numel() const { return spec_.shape.numel(); }
+  const void* raw() const { return data_; }
+
+  /// The elements. Throws: DTypeError unless T is the tensor's type, DeviceError unless it is on the CPU.
+  template <Element T>
+  std::span<const T> data() const {
+    check_access(dtype_of<T>());
+    return {static_cast<const T*>(data_), static_cast<std::size_t>(numel())};
+  }
+  /// The same elements under another shape. Throws: ShapeError if the counts differ.
+  ConstTensorView reshape(const Shape& shape) const;
+
+ protected:
+  void check_access(DType requested) const;
+
+  const void* data_ = nullptr;
+  TensorSpec spec_;
+  bool defined_ = false;
+};
+
+/// A borrowed tensor whose elements may be written. Converts to ConstTensorView.
+class TensorView : public ConstTensorView {
+ public:
+  TensorView() = default;
+  TensorView(void* data, TensorSpec spec) : ConstTensorView(data, spec) {}
+
+  void* raw() const { return const_cast<void*>(data_); }  // was given to us as void*
+  template <Element T>
+  std::span<T> data() const {
+    check_access(dtype_of<T>());
+    return {static_cast<T*>(raw()), static_cast<std::size_t>(numel())};
+  }
+  TensorView reshape(const Shape& shape) const;
+};
+
+/// Owns a contiguous n-dimensional array on one device. Moves, but does not copy silently: see `clone`.
+/// Layouts are PyTorch's (NCHW for images). Allocation throws std::bad_alloc on the CPU, CudaError on a GPU.
+class Tensor {
+ public:
+  Tensor() = default;  ///< No tensor: `defined()` is false.
+
+  /// Elements start undefined.
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu());
+  static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu());
+  /// Every element is `value`, rounded to `dtype`. Throws: ArgumentError if i64 cannot hold it.
+  static Tensor full(const Shape& shape, double value, DType dtype = DType::f32,
+                     Device device = Device::cpu());
+  /// Copies `values`, in row-major order, into a CPU tensor. Throws: ShapeError if the count does not fit.
+  template <Element T>
+  static Tensor from(std::span<const T> values, const Shape& shape) {
+    return copy_of(values.data(), values.size(), TensorSpec{shape, dtype_of<T>(), Device::cpu()});
+  }
+
+  bool defined() const { return defined_; }
+  const TensorSpec& spec() const { return spec_; }
+  const Shape& shape() const { return spec_.shape; }
+  DType dtype() const { return spec_.dtype; }
+  Device device() const { return spec_.device; }
+  std::int64_t numel() const { return spec_.shape.numel(); }
+
+  TensorView view() { return defined_ ? TensorView(buffer_.data(), spec_) : TensorView(); }
+  ConstTensorView view() const {
+    return defined_ ? ConstTensorView(buffer_.data(), spec_) : ConstTensorView();
+  }
+  operator TensorView() { return view(); }
+  operator ConstTensorView() const { return view(); }
+
+  /// The elements. Throws: DTypeError unless T is the tensor's type, DeviceError unless it is on the CPU.
+  template <Element T>
+  std::span<T> data() & {
+    return view().data<T>();
+  }
+  template <Element T>
+  std::span<const T> data() const& {
+    return view().data<T>();
+  }
+  template <Element T>
+  std::span<const T> data() && = delete;  // the elements would be gone at the end of the expression
+
+  Tensor clone() const;
+  /// A copy on `device`. Throws: DeviceError, CudaError.
+  Tensor to(Device device) const;
+  /// A copy with elements rounded to nearest even in `dtype`; float to i64 truncates, and throws DTypeError
+  /// on a value that i64 cannot hold. CPU tensors only (DeviceError).
+  Tensor to(DType dtype) const;
+  /// The same elements under another shape, without a copy. Throws: ShapeError if the counts differ.
+  Tensor reshape(const Shape& shape) &&;
+
+ private:
+  static Tensor copy_of(const void* values, std::size_t count, const TensorSpec& spec);
+
+  Buffer buffer_;
+  TensorSpec spec_;
+  bool defined_ = false;
+};
+
+/// Copies `from` to `to`, which may live on different devices. Throws: ShapeError, DTypeError if they differ.
+void copy(TensorView to, ConstTensorView from);
+
+/// Copies between CPU tensors of one shape, converting elements as `Tensor::to(DType)` does.
+void convert(TensorView to, ConstTensorView from);
+
+}  // namespace upconv

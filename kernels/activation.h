@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <upconv/framework/tensor.h>
+#include <upconv/kernels/selection.h>
+
+namespace upconv::kernels {
+
+enum class ActivationKind : std::uint8_t { none, relu, leaky_relu, prelu, sigmoid, tanh };
+
+/// "none", "relu", ...
+std::string_view name_of(ActivationKind kind);
+
+/// An elementwise function, as an operator of its own or in the epilogue of a convolution.
+struct Activation {
+  ActivationKind kind = ActivationKind::none;
+  float negative_slope = 0.01f;  ///< leaky_relu: factor for x < 0.
+  ConstTensorView slopes = {};   ///< prelu: [1] or [C], of x's type, on x's device.
+};
+
+/// y = activation(x) over [outer, channels, inner]; prelu's slope goes by the channel.
+struct ActivationProblem {
+  ActivationKind kind = ActivationKind::relu;
+  std::int64_t outer = 1, channels = 1, inner = 1;
+  std::int64_t slopes = 1;  ///< prelu: 1, or channels.
+  DType dtype = DType::f32;
+
+  /// "relu_o8c32i4096_f32"
+  std::string to_string() const;
+};
+
+struct ActivationOperands {
+  ConstTensorView x;
+  Activation activation;
+  TensorView y;  ///< May be x's memory.
+};
+
+using ActivationRow = KernelRow<ActivationProblem, ActivationOperands>;
+
+/// The ordered table of a device type.
+std::span<const ActivationRow> activation_rows(Device::Type type);
+
+/// Selects a row and runs it. Shapes and types are the caller's to have checked.
+void activation(const ActivationProblem& problem, const ActivationOperands& operands, std::string_view layer,
+                ExecutionContext& ctx);
+
+}  // namespace upconv::kernels

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <upconv/framework/tensor.h>
+#include <upconv/kernels/selection.h>
+
+namespace upconv::kernels {
+
+/// y = x * scale[c] + shift[c] over [outer, channels, inner]: batch normalisation at inference.
+struct ChannelAffineProblem {
+  std::int64_t outer = 1, channels = 1, inner = 1;
+  DType dtype = DType::f32;
+
+  /// "o8c32i4096_f32"
+  std::string to_string() const;
+};
+
+struct ChannelAffineOperands {
+  ConstTensorView x;
+  ConstTensorView scale;  ///< [channels] f32
+  ConstTensorView shift;  ///< [channels] f32
+  TensorView y;           ///< May be x's memory.
+};
+
+using ChannelAffineRow = KernelRow<ChannelAffineProblem, ChannelAffineOperands>;
+
+/// The ordered table of a device type.
+std::span<const ChannelAffineRow> channel_affine_rows(Device::Type type);
+
+/// Selects a row and runs it. Shapes and types are the caller's to have checked.
+void channel_affine(const ChannelAffineProblem& problem, const ChannelAffineOperands& operands,
+                    std::string_view layer, ExecutionContext& ctx);
+
+}  // namespace upconv::kernels

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <upconv/framework/tensor.h>
+#include <upconv/kernels/activation.h>
+#include <upconv/kernels/selection.h>
+
+namespace upconv::kernels {
+
+/// How Conv2d reads beyond the border of its input.
+enum class PaddingMode : std::uint8_t { zeros, reflect, replicate };
+
+/// "zeros", "reflect", "replicate"
+std::string_view name_of(PaddingMode mode);
+
+/// One convolution, ordinary or transposed: everything that selects and parametrises a kernel. Plain data.
+/// Ordinary: OH = (IH + 2*pad_h - dilation_h*(KH-1) - 1) / stride_h + 1, rounded down.
+/// Transposed: OH = (IH-1)*stride_h - 2*pad_h + dilation_h*(KH-1) + output_pad_h + 1. Widths alike.
+/// Source: torch.nn.functional.conv2d and conv_transpose2d.
+struct ConvProblem {
+  bool transposed = false;
+  std::int64_t n = 1, ci = 1, ih = 1, iw = 1, co = 1, kh = 1, kw = 1;
+  std::int64_t stride_h = 1, stride_w = 1;
+  std::int64_t pad_h = 0, pad_w = 0;
+  std::int64_t output_pad_h = 0, output_pad_w = 0;  ///< Transposed only.
+  std::int64_t dilation_h = 1, dilation_w = 1;
+  std::int64_t groups = 1;
+  PaddingMode padding_mode = PaddingMode::zeros;  ///< Ordinary only.
+  DType dtype = DType::f32;
+  Precision precision = Precision::fp32;  ///< Of f32 tensors.
+
+  std::int64_t oh() const;
+  std::int64_t ow() const;
+  std::int64_t ci_per_group() const { return ci / groups; }
+  std::int64_t co_per_group() const { return co / groups; }
+  /// [Ci, Co/groups, KH, KW] if transposed, else [Co, Ci/groups, KH, KW].
+  Shape weight_shape() const;
+  Shape x_shape() const { return {n, ci, ih, iw}; }
+  Shape y_shape() const { return {n, co, oh(), ow()}; }
+  /// Floating-point operations, two a product; padding counts, as in PyTorch's counter.
+  double flops() const;
+
+  /// "conv_transpose2d" or "conv2d"
+  std::string_view op() const;
+  /// "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32"; an ordinary convolution has its padding mode
+  /// in place of the output padding ("_zeros"), and permitted TF32 reads "_tf32".
+  std::string to_string() const;
+  /// The inverse of to_string. Throws: ArgumentError on any other text.
+  static ConvProblem parse(std::string_view text);
+
+  friend bool operator==(const ConvProblem&, const ConvProblem&) = default;
+};
+
+/// Throws ArgumentError, in PyTorch's words, unless a layer with these channels, kernel, strides and groups
+/// can exist; the image size is not looked at.
+void validate_layer(const ConvProblem& problem);
+
+/// Throws ArgumentError, ShapeError or DTypeError unless the whole problem makes sense: a layer that can
+/// exist, positive sizes (a zero batch is fine), an output of at least one pixel, reflected padding below the
+/// input's size, and sizes whose products stay within 64 bits.
+void validate(const ConvProblem& problem);
+
+/// The operands of one call, all on the context's device.
+struct ConvOperands {
+  ConstTensorView x;              ///< [N, Ci, IH, IW]
+  ConstTensorView weight;         ///< problem.weight_shape(), as PyTorch stores it.
+  ConstTensorView packed_weight;  ///< The same weight as pack_weight wrote it for this device.
+  ConstTensorView bias;           ///< [Co], or not defined.
+  Activation activation;          ///< Applied after the bias; slopes [1] or [Co].
+  TensorView y;                   ///< [N, Co, OH, OW]
+};
+
+using ConvRow = KernelRow<ConvProblem, ConvOperands>;
+
+/// The ordered table of a device type; one for both kinds of convolution, which share their engine.
+std::span<const ConvRow> convolution_rows(Device::Type type);
+
+/// Selects a row and runs it. The problem is validated and the operands fit it.
+void convolution(const ConvProblem& problem, const ConvOperands& operands, std::string_view layer,
+                 ExecutionContext& ctx);
+
+/// Packs a weight for the kernels of `device`, once, at prepare. `problem` gives channels, kernel, groups and
+/// type; its image size does not matter. The layout is written down in convolution_pack.h.
+Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);
+
+}  // namespace upconv::kernels

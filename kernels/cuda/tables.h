@@ -1,0 +1,22 @@
+#pragma once
+
+#include <span>
+
+#include <upconv/kernels/activation.h>
+#include <upconv/kernels/channel_affine.h>
+#include <upconv/kernels/convolution.h>
+#include <upconv/kernels/linear.h>
+
+/// CUDA's ordered kernel tables, fastest row first; all empty in a build without CUDA kernels (no_cuda.cpp).
+/// Internal: not installed.
+namespace upconv::kernels::cuda {
+
+std::span<const ConvRow> convolution_rows();
+std::span<const ActivationRow> activation_rows();
+std::span<const ChannelAffineRow> channel_affine_rows();
+std::span<const LinearRow> linear_rows();
+
+/// See kernels::pack_weight.
+Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);
+
+}  // namespace upconv::kernels::cuda

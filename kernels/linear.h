@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <upconv/framework/tensor.h>
+#include <upconv/kernels/selection.h>
+
+namespace upconv::kernels {
+
+/// y = x W^T + b with x [rows, in_features], W [out_features, in_features], b [out_features].
+/// Source: torch.nn.functional.linear.
+struct LinearProblem {
+  std::int64_t rows = 1, in_features = 1, out_features = 1;
+  DType dtype = DType::f32;
+  Precision precision = Precision::fp32;
+
+  double flops() const {
+    return 2.0 * static_cast<double>(rows) * static_cast<double>(in_features) *
+           static_cast<double>(out_features);
+  }
+  /// "m64k100n512_f32"
+  std::string to_string() const;
+};
+
+struct LinearOperands {
+  ConstTensorView x;       ///< [rows, in_features]
+  ConstTensorView weight;  ///< [out_features, in_features]
+  ConstTensorView bias;    ///< [out_features], or not defined.
+  TensorView y;            ///< [rows, out_features]
+};
+
+using LinearRow = KernelRow<LinearProblem, LinearOperands>;
+
+/// The ordered table of a device type.
+std::span<const LinearRow> linear_rows(Device::Type type);
+
+/// Selects a row and runs it. Shapes and types are the caller's to have checked.
+void linear(const LinearProblem& problem, const LinearOperands& operands, std::string_view layer,
+            ExecutionContext& ctx);
+
+}  // namespace upconv::kernels

@@ -1,0 +1,23 @@
+#include <upconv/kernels/cuda/tables.h>
+
+// A build without CUDA kernels: empty tables, so that selection says that no kernel on the device fits.
+namespace upconv::kernels::cuda {
+
+std::span<const ConvRow> convolution_rows() {
+  return {};
+}
+std::span<const ActivationRow> activation_rows() {
+  return {};
+}
+std::span<const ChannelAffineRow> channel_affine_rows() {
+  return {};
+}
+std::span<const LinearRow> linear_rows() {
+  return {};
+}
+
+Tensor pack_weight(const ConvProblem&, const ConstTensorView&, Device) {
+  return {};
+}
+
+}  // namespace upconv::kernels::cuda

@@ -1,0 +1,28 @@
+#include <algorithm>
+#include <array>
+
+#include <upconv/kernels/selection.h>
+
+namespace upconv::kernels {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> kOperators = {"conv_transpose2d", "conv2d", "linear", "activation",
+                                                        "channel_affine"};
+
+}  // namespace
+
+std::string_view forced_kernel(std::string_view op, const ExecutionContext& ctx) {
+  std::string_view forced;
+  for (const auto& [name, kernel] : ctx.kernels()) {
+    if (name == op) forced = kernel;
+    if (std::ranges::find(kOperators, name) != kOperators.end()) continue;
+    std::string known;
+    for (const std::string_view other : kOperators)
+      known += message(known.empty() ? "" : ", ", other);
+    throw ArgumentError(message("kernels: there is no operator '", name, "'; there are: ", known));
+  }
+  return forced;
+}
+
+}  // namespace upconv::kernels

@@ -1,0 +1,78 @@
+#include <cmath>
+
+#include <upconv/framework/error.h>
+#include <upconv/framework/message.h>
+#include <upconv/kernels/channel_affine.h>
+#include <upconv/layers/batch_norm2d.h>
+
+namespace upconv {
+
+namespace {
+
+kernels::ChannelAffineProblem problem_for(const TensorSpec& x) {
+  return {.outer = x.shape[0], .channels = x.shape[1], .inner = x.shape[2] * x.shape[3], .dtype = x.dtype};
+}
+
+}  // namespace
+
+BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& options) : Module("BatchNorm2d"), options_(options) {
+  if (options.num_features < 1) {
+    throw ArgumentError(message("BatchNorm2d: num_features must be positive, got ", options.num_features));
+  }
+  if (!options.track_running_stats) {
+    throw ArgumentError(
+        "BatchNorm2d: track_running_stats must be true: inference needs the running statistics");
+  }
+  const Shape channels{options.num_features};
+  if (options.affine) {
+    weight_ = register_parameter("weight", channels, 1.0);
+    bias_ = register_parameter("bias", channels);
+  }
+  running_mean_ = register_parameter("running_mean", channels);
+  running_var_ = register_parameter("running_var", channels, 1.0);
+  register_counter("num_batches_tracked");
+}
+
+TensorSpec BatchNorm2d::output_spec(const TensorSpec& x) const {
+  check_dtype(x);
+  if (x.shape.rank() != 4)
+    throw ShapeError(message(display_name(), ": expected 4D input (got ", x.shape, ')'));
+  if (x.shape[1] != options_.num_features) {
+    throw ShapeError(
+        message(display_name(), ": expected ", options_.num_features, " channels, got ", x.shape));
+  }
+  return x;
+}
+
+std::string BatchNorm2d::explain(const TensorSpec& x, const ExecutionContext& ctx) const {
+  static_cast<void>(output_spec(x));
+  return message(display_name(), ": ",
+                 kernels::explain("channel_affine", kernels::channel_affine_rows(ctx.device().type()),
+                                  problem_for(x), ctx));
+}
+
+void BatchNorm2d::do_prepare(ExecutionContext& ctx) {
+  const Tensor mean = parameter(running_mean_).to(DType::f64);
+  const Tensor var = parameter(running_var_).to(DType::f64);
+  const Tensor weight = options_.affine ? parameter(weight_).to(DType::f64) : Tensor();
+  const Tensor bias = options_.affine ? parameter(bias_).to(DType::f64) : Tensor();
+  Tensor scale = Tensor::empty({options_.num_features});
+  Tensor shift = Tensor::empty({options_.num_features});
+  for (std::size_t c = 0; c < static_cast<std::size_t>(options_.num_features); ++c) {
+    const double factor =
+        (options_.affine ? weight.data<double>()[c] : 1.0) / std::sqrt(var.data<double>()[c] + options_.eps);
+    scale.data<float>()[c] = static_cast<float>(factor);
+    shift.data<float>()[c] = static_cast<float>((options_.affine ? bias.data<double>()[c] : 0.0) -
+                                                mean.data<double>()[c] * factor);
+  }
+  scale_ = ctx.device().is_cpu() ? std::move(scale) : scale.to(ctx.device());
+  shift_ = ctx.device().is_cpu() ? std::move(shift) : shift.to(ctx.device());
+}
+
+void BatchNorm2d::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
+  if (x.numel() == 0) return;
+  kernels::channel_affine(problem_for(x.spec()), {.x = x, .scale = scale_, .shift = shift_, .y = y},
+                          display_name(), ctx);
+}
+
+}  // namespace upconv

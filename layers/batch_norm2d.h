@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <upconv/framework/module.h>
+
+namespace upconv {
+
+/// Options of BatchNorm2d; names and defaults are torch.nn.BatchNorm2d's.
+struct BatchNorm2dOptions {
+  std::int64_t num_features = 0;
+  double eps = 1e-5;
+  double momentum = 0.1;  ///< Training only; accepted so that options can be copied from PyTorch.
+  bool affine = true;
+  bool track_running_stats = true;  ///< Must be true: inference normalises with the running statistics.
+};
+
+/// Batch normalisation at inference: y = (x - running_mean) / sqrt(running_var + eps) * weight + bias, by
+/// channel. Shape: x and y [N,C,H,W]; weight, bias, running_mean, running_var [C]; num_batches_tracked [] is
+/// unused. DType: f32, f16, bf16, computed in f32. Execution: deterministic; may run in place. Throws:
+/// ArgumentError on impossible options; ShapeError, DTypeError, DeviceError; StateError if not prepared.
+/// Source: torch.nn.BatchNorm2d in eval mode.
+class BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(const BatchNorm2dOptions& options);
+
+  TensorSpec output_spec(const TensorSpec& x) const override;
+  std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
+  bool runs_in_place() const override { return true; }
+
+ private:
+  void do_prepare(ExecutionContext& ctx) override;
+  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
+
+  BatchNorm2dOptions options_;
+  ParameterId weight_ = 0;
+  ParameterId bias_ = 0;
+  ParameterId running_mean_ = 0;
+  ParameterId running_var_ = 0;
+  Tensor scale_;  // [C] f32 on the prepared device: weight / sqrt(running_var + eps)
+  Tensor shift_;  // [C] f32 on the prepared device: bias - running_mean * scale
+};
+
+}  // namespace upconv

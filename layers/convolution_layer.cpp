@@ -1,0 +1,97 @@
+#include <upconv/framework/error.h>
+#include <upconv/framework/message.h>
+#include <upconv/layers/convolution_layer.h>
+
+namespace upconv {
+
+ConvolutionLayer::ConvolutionLayer(std::string type_name, const kernels::ConvProblem& layer, bool bias)
+    : Module(std::move(type_name)), layer_(layer), has_bias_(bias) {
+  try {
+    kernels::validate_layer(layer_);
+  } catch (const ArgumentError& error) {
+    throw ArgumentError(message(display_name(), ": ", error.what()));
+  }
+  weight_ = register_parameter("weight", layer_.weight_shape());
+  if (has_bias_) bias_ = register_parameter("bias", {layer_.co});
+}
+
+kernels::ConvProblem ConvolutionLayer::problem_for(const TensorSpec& x) const {
+  check_dtype(x);
+  const Shape& shape = x.shape;
+  if (shape.rank() != 3 && shape.rank() != 4) {
+    throw ShapeError(message(display_name(), ": Expected 3D (unbatched) or 4D (batched) input to ",
+                             layer_.op(), ", but got input of size: ", shape));
+  }
+  if (shape[-3] != layer_.ci) {
+    throw ShapeError(message(display_name(), ": Given transposed=", layer_.transposed ? 1 : 0,
+                             ", weight of size ", layer_.weight_shape(), ", expected input", shape,
+                             " to have ", layer_.ci, " channels, but got ", shape[-3], " channels instead"));
+  }
+  kernels::ConvProblem problem = layer_;
+  problem.n = shape.rank() == 4 ? shape[0] : 1;
+  problem.ih = shape[-2];
+  problem.iw = shape[-1];
+  problem.dtype = x.dtype;
+  try {
+    kernels::validate(problem);
+  } catch (const ShapeError& error) {
+    throw ShapeError(message(display_name(), ": ", error.what()));
+  } catch (const ArgumentError& error) {
+    throw ShapeError(message(display_name(), ": input ", shape, ": ", error.what()));
+  }
+  return problem;
+}
+
+TensorSpec ConvolutionLayer::spec_of(const kernels::ConvProblem& problem, const TensorSpec& x) {
+  const Shape batched = problem.y_shape();
+  return {x.shape.rank() == 4 ? batched : Shape{batched[1], batched[2], batched[3]}, x.dtype, x.device};
+}
+
+TensorSpec ConvolutionLayer::output_spec(const TensorSpec& x) const {
+  return spec_of(problem_for(x), x);
+}
+
+std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContext& ctx) const {
+  kernels::ConvProblem problem = problem_for(x);
+  problem.precision = ctx.precision();
+  return message(
+      display_name(), ": ",
+      kernels::explain(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx));
+}
+
+void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
+  kernels::ConvProblem problem = layer_;
+  problem.dtype = parameter(weight_).dtype();
+  problem.precision = ctx.precision();
+  packed_weight_ = kernels::pack_weight(problem, parameter(weight_), ctx.device());
+}
+
+void ConvolutionLayer::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
+  run(x, {}, y, ctx);
+}
+
+void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::Activation& activation,
+                                              TensorView y, ExecutionContext& ctx) const {
+  check_forward(x, y, output_spec(x.spec()), ctx);
+  run(x, activation, y, ctx);
+}
+
+void ConvolutionLayer::run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
+                           ExecutionContext& ctx) const {
+  kernels::ConvProblem problem = problem_for(x.spec());
+  problem.precision = ctx.precision();
+  if (problem.transposed) {  // y may be the size that forward_to_size asked for
+    problem.output_pad_h += y.shape()[-2] - problem.oh();
+    problem.output_pad_w += y.shape()[-1] - problem.ow();
+  }
+  if (y.numel() == 0) return;
+  const kernels::ConvOperands operands{.x = x.reshape(problem.x_shape()),
+                                       .weight = device_parameter(weight_),
+                                       .packed_weight = packed_weight_,
+                                       .bias = has_bias_ ? device_parameter(bias_) : ConstTensorView(),
+                                       .activation = activation,
+                                       .y = y.reshape(problem.y_shape())};
+  kernels::convolution(problem, operands, display_name(), ctx);
+}
+
+}  // namespace upconv

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+
+#include <upconv/framework/module.h>
+#include <upconv/kernels/convolution.h>
+
+namespace upconv {
+
+using kernels::PaddingMode;
+
+/// What Conv2d and ConvTranspose2d share: weight and bias, packing, shapes, and running the convolution
+/// operator.
+class ConvolutionLayer : public Module {
+ public:
+  /// Input [N,Ci,IH,IW], or unbatched [Ci,IH,IW]. Throws: ShapeError, DTypeError, in PyTorch's words.
+  TensorSpec output_spec(const TensorSpec& x) const override;
+  std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
+
+  /// As forward_into, with an elementwise function applied to y on the way out; costs no extra pass over
+  /// memory.
+  void forward_activated_into(ConstTensorView x, const kernels::Activation& activation, TensorView y,
+                              ExecutionContext& ctx) const;
+
+ protected:
+  /// `layer` gives everything but the image and the type. Throws: ArgumentError if such a layer cannot exist.
+  ConvolutionLayer(std::string type_name, const kernels::ConvProblem& layer, bool bias);
+
+  /// The problem for this input. Throws: ShapeError, DTypeError.
+  kernels::ConvProblem problem_for(const TensorSpec& x) const;
+  /// The output of `problem`, batched or not as `x` is.
+  static TensorSpec spec_of(const kernels::ConvProblem& problem, const TensorSpec& x);
+  /// Runs checked operands; y may have any size that an output padding can give.
+  void run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
+           ExecutionContext& ctx) const;
+
+ private:
+  void do_prepare(ExecutionContext& ctx) override;
+  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
+
+  kernels::ConvProblem layer_;
+  bool has_bias_;
+  ParameterId weight_ = 0;
+  ParameterId bias_ = 0;
+  Tensor packed_weight_;
+};
+
+}  // namespace upconv

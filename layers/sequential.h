@@ -1,0 +1,49 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <upconv/framework/module.h>
+
+namespace upconv {
+
+/// Runs modules one after the other. Children are named "0", "1", ... or as the caller says, as in PyTorch,
+/// and may be Sequentials themselves. A convolution followed by an activation runs as one kernel; what lies
+/// between layers stands in the context's workspace. Shape and DType: the first child's in, the last child's
+/// out; with no child, the identity. Throws: as its children do; ArgumentError on a bad or repeated name.
+/// Source: torch.nn.Sequential.
+class Sequential : public Module {
+ public:
+  Sequential() : Module("Sequential") {}
+
+  /// Moves `module` in under the next number. Returns *this, so that calls can be chained.
+  template <class M>
+  requires std::derived_from<std::remove_cvref_t<M>, Module> &&
+      (!std::is_lvalue_reference_v<M>)Sequential& append(M&& module) {
+    return append(std::to_string(size()), std::forward<M>(module));
+  }
+  /// Moves `module` in under `name`.
+  template <class M>
+  requires std::derived_from<std::remove_cvref_t<M>, Module> &&
+      (!std::is_lvalue_reference_v<M>)Sequential& append(std::string name, M&& module) {
+    register_module(std::move(name), std::make_unique<M>(std::forward<M>(module)));
+    return *this;
+  }
+
+  std::size_t size() const { return children().size(); }
+  bool empty() const { return children().empty(); }
+  /// Throws: ArgumentError if there is no such child.
+  Module& operator[](std::size_t index) const;
+  Module& operator[](std::string_view name) const;
+
+  TensorSpec output_spec(const TensorSpec& x) const override;
+  std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
+
+ private:
+  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
+};
+
+}  // namespace upconv
