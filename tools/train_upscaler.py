@@ -494,7 +494,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument("--batch", type=int, default=64, help="(default: %(default)s)")
     command.add_argument("--patch", type=int, default=64,
                          help="side in low-resolution pixels (default: %(default)s)")
-    command.add_argument("--rate", type=float, default=2e-3,
+    command.add_argument("--rate", type=float, default=4e-3,
                          help="peak learning rate (default: %(default)s)")
     command.add_argument("--squared", type=float, default=0.3,
                          help="share of the steps with squared error (default: %(default)s)")
