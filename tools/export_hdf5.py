@@ -8,8 +8,8 @@ Every entry of the state dict becomes one dataset at the root of the file, named
 `state_dict()` spells it ("features.0.weight"), in the dtype and shape it has. bfloat16 is stored as
 a 16-bit float type (8 exponent bits, 7 mantissa bits, bias 127), which any HDF5 reader converts to
 float correctly. Tied weights (same storage, offset, shape and stride) are stored once and
-hard-linked. The file is written beside its destination and renamed into place, so a failed export
-leaves whatever was there before. docs/hdf5_format.md describes the file.
+hard-linked. The file is made in memory, written beside its destination and renamed into place, so a
+failed export leaves whatever was there before. docs/hdf5_format.md describes the file.
 
 Needs PyTorch 1.13 or later, numpy and h5py. Only tensors are ever unpickled from the input.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import io
 import os
 import pickle
 import re
@@ -266,12 +267,16 @@ def parent_of(file: h5py.File, name: str, nested: bool) -> tuple[h5py.Group, str
     return parent, leaf
 
 
-def write_file(path: str, entries: Mapping[str, torch.Tensor], report: ExportReport, *,
-               nested: bool, dtype: torch.dtype | None, compression: str, shuffle: bool,
-               fletcher32: bool) -> None:
-    """All entries, in their order, into a new file at `path`."""
+def make_file(entries: Mapping[str, torch.Tensor], report: ExportReport, *, nested: bool,
+              dtype: torch.dtype | None, compression: str, shuffle: bool,
+              fletcher32: bool) -> io.BytesIO:
+    """The HDF5 file with all entries, in their order, in memory.
+
+    Not on the disk, because HDF5 1.10 crashes the process after a write that failed.
+    """
     stored: dict[tuple, tuple[str, h5py.Dataset]] = {}
-    with h5py.File(path, "w", libver=("earliest", "v110"), track_order=True) as file:
+    image = io.BytesIO()
+    with h5py.File(image, "w", libver=("earliest", "v110"), track_order=True) as file:
         file.attrs["upconv_format_version"] = FORMAT_VERSION
         file.attrs["upconv_exporter_version"] = EXPORTER_VERSION
         file.attrs["torch_version"] = str(torch.__version__)
@@ -294,6 +299,7 @@ def write_file(path: str, entries: Mapping[str, torch.Tensor], report: ExportRep
             report.names.append(name)
             report.converted += kind != tensor.dtype
             report.dtypes[dtype_name(kind)] = report.dtypes.get(dtype_name(kind), 0) + 1
+    return image
 
 
 def report_dtype(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.dtype:
@@ -311,18 +317,21 @@ def file_mode(path: str) -> int:
         return 0o666 & ~mask
 
 
-def sync(path: str) -> None:
-    """Push a file (or folder) to the disk; a file system that cannot is not an error."""
+def replace_file(path: str, content: memoryview) -> None:
+    """Give the file `path` this content in one step, or leave everything as it was."""
+    folder = os.path.dirname(path)
+    handle, temporary = tempfile.mkstemp(prefix=".export-", suffix=".h5.tmp", dir=folder)
     try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, file_mode(path))
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
 
 
 def export_state_dict(state_dict: Mapping[str, torch.Tensor], path: str | os.PathLike, *,
@@ -361,23 +370,13 @@ def export_state_dict(state_dict: Mapping[str, torch.Tensor], path: str | os.Pat
     destination = os.path.realpath(report.path)
     if os.path.isdir(destination):
         raise ExportError(f"{report.path} is a folder")
-    folder = os.path.dirname(destination)
-    if not os.path.isdir(folder):
-        raise ExportError(f"the folder {folder} does not exist")
-    handle, temporary = tempfile.mkstemp(prefix=".export-", suffix=".h5.tmp", dir=folder)
-    os.close(handle)
-    try:
-        write_file(temporary, entries, report, nested=nested, dtype=target,
-                   compression=compression, shuffle=shuffle, fletcher32=fletcher32)
-        os.chmod(temporary, file_mode(destination))
-        sync(temporary)
-        report.file_bytes = os.path.getsize(temporary)
-        os.replace(temporary, destination)
-        sync(folder)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    if not os.path.isdir(os.path.dirname(destination)):
+        raise ExportError(f"the folder {os.path.dirname(destination)} does not exist")
+    image = make_file(entries, report, nested=nested, dtype=target, compression=compression,
+                      shuffle=shuffle, fletcher32=fletcher32)
+    with image.getbuffer() as content:
+        report.file_bytes = content.nbytes
+        replace_file(destination, content)
     return report
 
 
@@ -516,7 +515,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         prog="export_hdf5.py",
         description="Write the weights of a PyTorch checkpoint to an HDF5 file for upconv.",
         epilog="exit status: 0 written, 1 refused or failed (the old file is left alone), "
-               "2 wrong usage",
+               "2 wrong usage, 130 interrupted",
     )
     parser.add_argument("checkpoint", help="a .pt or .pth file made by torch.save(state_dict)")
     parser.add_argument("output", help="the HDF5 file to write; replaced if it exists")
@@ -575,6 +574,9 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, RuntimeError, ValueError, MemoryError) as error:
         print(f"export_hdf5.py: cannot write {args.output}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("export_hdf5.py: interrupted", file=sys.stderr)
+        return 130
     if not args.quiet:
         print(describe(report))
     return 0

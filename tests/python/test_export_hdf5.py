@@ -1,10 +1,14 @@
-"""Tests of tools/export_hdf5.py. Run: /usr/bin/python3 -m unittest tests/python/test_export_hdf5.py"""
+"""Tests of tools/export_hdf5.py.
+
+Run: /usr/bin/python3 -m unittest tests/python/test_export_hdf5.py
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -161,7 +165,8 @@ class RoundTrip(ExportTest):
 
     def test_views_are_stored_as_they_look(self) -> None:
         base = torch.arange(24.0).reshape(4, 6)
-        views = {"transposed": base.t(), "strided": base[::2, 1::2], "expanded": base[:1].expand(3, 6),
+        views = {"transposed": base.t(), "strided": base[::2, 1::2],
+                 "expanded": base[:1].expand(3, 6),
                  "channels_last": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
                  "negated": torch.complex(base, base).conj().imag,
                  "half": base.to(torch.bfloat16).t()}
@@ -496,6 +501,26 @@ class CommandLine(ExportTest):
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertIn("does not exist", done.stderr)
         self.assertNotIn("Traceback", done.stderr)
+
+    def test_a_full_disk(self) -> None:
+        def small_files() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        torch.save({"w": torch.zeros(1_000_000)}, self.model)
+        done = subprocess.run([sys.executable, str(TOOL), str(self.model), str(self.path)],
+                              capture_output=True, text=True, check=False, preexec_fn=small_files)
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertIn("cannot write", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [self.model])
+
+    def test_interrupted(self) -> None:
+        torch.save({"w": torch.zeros(1)}, self.model)
+        with mock.patch.object(export_hdf5, "write_dataset", side_effect=KeyboardInterrupt()):
+            status, out, err = self.run_main(self.model, self.path)
+        self.assertEqual((status, out), (130, ""))
+        self.assertIn("interrupted", err)
+        self.assertEqual(list(self.folder.iterdir()), [self.model])
 
     def test_all_options(self) -> None:
         weight = torch.randn(4, 4)
