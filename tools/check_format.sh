@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks that every C++ and CUDA file is formatted as .clang-format says; `--fix` formats them instead.
-# Exit status: 0 in order, 1 not, 77 skipped. Other versions of clang-format differ in details, so only 14 judges.
+# Exit status: 0 in order, 77 skipped, else not. Other versions of clang-format differ in details, so only 14 judges.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
