@@ -15,7 +15,8 @@ from pathlib import Path
 FLOORS = ("framework", "kernels", "layers")
 OUTSIDE = ("examples", "tests", "bench", "tools")  # stand above the library
 CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
-INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cuda_runtime.h")  # not installed
+INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cuda_runtime.h", "framework/cuda_check.h",
+            "framework/hdf5_")  # not installed
 DEVICE = "kernels/cuda/device/"
 
 # Who may include which floor, and of the framework only that part of it which knows nothing of modules.
@@ -26,7 +27,7 @@ KERNELS_MAY_USE = {
 
 # Headers of other libraries, and the only places that may see them.
 THIRD_PARTY = {
-    "cuda|cublas|cooperative_groups|nvtx|mma\\.h": ("framework/cuda_runtime.cpp", "kernels/cuda/", "tests/", "bench/"),
+    "cuda|cublas|cooperative_groups|nvtx|mma\\.h": ("framework/cuda_", "kernels/cuda/", "tests/", "bench/"),
     "hdf5\\.h|H5|lzf\\.h": ("framework/hdf5", "tests/", "bench/"),
     "Eigen/|hwy/|omp\\.h": ("kernels/cpu/", "tests/", "bench/"),
 }
@@ -39,17 +40,24 @@ def is_internal(path: str) -> bool:
     return path.startswith(INTERNAL)
 
 
+def is_public_header(path: str) -> bool:
+    return path == "upconv.h" or (path.startswith(FLOORS) and path.endswith(".h") and not is_internal(path))
+
+
 def check_include(root: Path, path: str, bracket: str, target: str):
     """Yields what is wrong with one #include line of the file `path`."""
-    if bracket == '"' and path.startswith(OUTSIDE) and any((root / top / target).is_file() for top in OUTSIDE):
+    beside = [(root / path).parent, *(root / top for top in OUTSIDE)]
+    if bracket == '"' and path.startswith(OUTSIDE) and any((place / target).is_file() for place in beside):
         return  # a program's own header, as "upscale/picture.h" of examples/upscale
     if bracket == '"' or target.startswith((".", "/")):
         yield f'write <upconv/...> in place of "{target}": the library has one include form'
         return
     if not target.startswith("upconv/"):
         for pattern, places in THIRD_PARTY.items():
-            if re.match(pattern, target) and not path.startswith(places):
-                yield f"<{target}> may be included only under {', '.join(places)}"
+            if re.match(pattern, target) and is_public_header(path):
+                yield f"<{target}>: no public header includes another library's"
+            elif re.match(pattern, target) and not path.startswith(places):
+                yield f"<{target}> may be included only in {', '.join(places)}"
         return
 
     target = target.removeprefix("upconv/")
@@ -69,7 +77,7 @@ def check_include(root: Path, path: str, bracket: str, target: str):
                   f"{', '.join(sorted(KERNELS_MAY_USE))}"
     elif source_floor in ("layers", "examples", "tools") and is_internal(target):
         yield f"<upconv/{target}> is internal; select kernels through kernels/*.h"
-    if path.endswith(".h") and not is_internal(path) and is_internal(target):
+    if is_public_header(path) and is_internal(target):
         yield f"<upconv/{target}> is not installed, so a public header cannot include it"
 
 
@@ -81,7 +89,8 @@ def check_header(path: str, lines: list[str]):
     if not code or code[0].strip() != "#pragma once":
         yield 1, "the first line of code in a header is #pragma once"
     for number, line in enumerate(lines, 1):
-        if DIRECTIVE.match(line) and not (path.startswith(DEVICE) and "__CUDA" in line):
+        allowed = (path.startswith(DEVICE) and "__CUDA" in line) or (path.startswith("kernels/cpu/") and "HWY_" in line)
+        if DIRECTIVE.match(line) and not allowed:
             yield number, f"{line.strip()}: no macros or conditional code in headers; backends are chosen at link time"
     if path == "upconv.h":
         for line in code[1:]:

@@ -13,11 +13,11 @@ int main() {
                                               .stride = {2, 2},
                                               .padding = {4, 4},
                                               .output_padding = {1, 1}}));
-  upconv::StateDict weights = net.state_dict();
+  upconv::StateDict weights = upconv::read_hdf5("weights.h5");
   net.load(weights);
   net.prepare(ctx);
   upconv::Tensor x = upconv::Tensor::zeros({1, 1, 64, 64}, upconv::DType::f32);
   upconv::Tensor y = net.forward(x, ctx);
   float first = y.data<float>()[0];
-  return first == 0.0f ? 0 : 1;
+  return first == 0.5f ? 0 : 1;
 }
