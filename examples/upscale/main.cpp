@@ -1,0 +1,220 @@
+// upscale: enlarges a picture x2 with a network that was trained in PyTorch.
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "upscale/bicubic.h"
+#include "upscale/compare.h"
+#include "upscale/enlarge.h"
+#include "upscale/fsrcnn.h"
+#include "upscale/kernel_log.h"
+#include "upscale/picture.h"
+#include "upscale/progress.h"
+#include "upscale/psnr.h"
+#include "upscale/weights.h"
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <upconv/upconv.h>
+
+namespace fs = std::filesystem;
+using namespace upscale;  // this is the program; the parts are a library for its tests
+
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+struct Arguments {
+  fs::path input;
+  fs::path output;
+  fs::path weights;
+  std::string device = "cpu";
+  std::string precision = "fp32";
+  int threads = 0;
+  int tile = 256;
+  fs::path compare;
+  bool explain = false;
+};
+
+/// What --precision says: the type of weights and activations, and what the kernels may do with f32.
+struct Numbers {
+  upconv::DType dtype;
+  upconv::Precision precision;
+};
+
+const std::map<std::string, Numbers> kPrecisions = {
+    {"fp32", {upconv::DType::f32, upconv::Precision::fp32}},
+    {"tf32", {upconv::DType::f32, upconv::Precision::tf32}},
+    {"fp16", {upconv::DType::f16, upconv::Precision::fp32}},
+    {"bf16", {upconv::DType::bf16, upconv::Precision::fp32}},
+};
+
+/// Returns the exit code if the program should end here: help was asked for, or the usage is wrong.
+std::optional<int> parse(int argc, char** argv, Arguments& args) {
+  CLI::App app(
+      "Enlarges a picture x2: brightness by a small neural network (FSRCNN), colour by bicubic\n"
+      "interpolation.");
+  app.add_option("input", args.input, "PNG or JPEG picture: grey or colour, with or without alpha")
+      ->required()
+      ->type_name("IN");
+  app.add_option("output", args.output, "PNG picture to write")->required()->type_name("OUT.png");
+  app.add_option("--weights", args.weights,
+                 "trained weights (HDF5); default: fsrcnn_x2.h5 in weights/ beside the program,\n"
+                 "then in ../share/upconv/")
+      ->type_name("FILE");
+  app.add_option("--device", args.device, "cpu, cuda or cuda:<index>")->capture_default_str();
+  app.add_option("--precision", args.precision, "fp32, tf32 (faster on a GPU), fp16 or bf16")
+      ->check(CLI::IsMember(kPrecisions))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--threads", args.threads, "CPU threads; 0 means all")
+      ->check(CLI::Range(0, 4096))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--tile", args.tile, "largest side of the tiles that a picture is worked in")
+      ->check(CLI::Range(1, 16384))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--compare", args.compare,
+                 "the picture that IN was made from, twice as wide and high: print how close the result\n"
+                 "and bicubic interpolation come to it, and write OUT_compare.png")
+      ->type_name("ORIGINAL");
+  app.add_flag("--explain", args.explain, "print which kernel computes each layer, and why");
+  app.footer(
+      "\nNot handled: 16-bit channels are read as 8, of an animation the first frame; EXIF rotation and\n"
+      "colour profiles are ignored.\n"
+      "Exit code: 0 done, 1 failed, 2 wrong usage.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  return std::nullopt;
+}
+
+/// `path` with "_compare" before the extension.
+fs::path compare_path(fs::path path) {
+  return path.replace_filename(path.stem().string() + "_compare" + path.extension().string());
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return text.str();
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Picture load(const fs::path& path) {
+  LoadedPicture loaded = load_picture(path);
+  for (const std::string& note : loaded.notes)
+    std::cerr << path.string() << ": note: " << note << '\n';
+  return std::move(loaded.picture);
+}
+
+/// The picture given with --compare. Throws: PictureError unless it is exactly twice as large as `small`.
+Picture load_original(const fs::path& path, const Picture& small) {
+  Picture original = load(path);
+  if (original.width != kScale * small.width || original.height != kScale * small.height) {
+    throw PictureError(upconv::message(path.string(), ": the original must be ", kScale * small.width, 'x',
+                                       kScale * small.height, ", twice the input, but is ", original.width,
+                                       'x', original.height));
+  }
+  return original;
+}
+
+/// Prints the PSNR of both ways to enlarge and writes them beside the original.
+void compare(const Picture& small, const Picture& network, double network_psnr, const Picture& original,
+             EnlargeOptions options, const fs::path& output) {
+  PsnrY psnr(original);
+  options.on_luma = [&](const Rect& area, const Plane& luma) { psnr.add(area, luma); };
+  options.on_progress = {};
+  const Picture bicubic = enlarge(
+      small, [&](const Plane& luma) { return bicubic_x2(luma, options.num_threads); }, options);
+  const double bicubic_psnr = psnr.decibels();
+
+  std::cout << "  PSNR-Y    network " << fixed(network_psnr, 2) << " dB, bicubic " << fixed(bicubic_psnr, 2)
+            << " dB: " << (network_psnr < bicubic_psnr ? "" : "+") << fixed(network_psnr - bicubic_psnr, 2)
+            << " dB\n";
+  save_png(output, side_by_side({{bicubic, "bicubic, " + fixed(bicubic_psnr, 2) + " dB"},
+                                 {network, "upconv, " + fixed(network_psnr, 2) + " dB"},
+                                 {original, "original"}}));
+  std::cout << "  compared  " << output.string() << ": bicubic | network | original\n";
+}
+
+void run(const Arguments& args) {
+  const auto start = std::chrono::steady_clock::now();
+  const Numbers numbers = kPrecisions.at(args.precision);
+  KernelLog kernels;
+  upconv::ExecutionContext ctx({.device = upconv::Device::parse(args.device),
+                                .precision = numbers.precision,
+                                .num_threads = args.threads,
+                                .trace = kernels.sink()});
+
+  check_writable(args.output);
+  const Picture small = load(args.input);
+  std::error_code ignored;
+  if (fs::equivalent(args.input, args.output, ignored))
+    throw PictureError(args.output.string() + ": is the input; give the output another name");
+  std::optional<Picture> original;
+  std::optional<PsnrY> psnr;
+  if (!args.compare.empty()) {
+    check_writable(compare_path(args.output));
+    original = load_original(args.compare, small);
+    psnr.emplace(*original);
+  }
+
+  const fs::path weights = args.weights.empty() ? find_weights() : args.weights;
+  const LumaNetwork network(upconv::read_hdf5(weights), numbers.dtype, ctx);
+  if (args.explain)
+    std::cout << network.explain(std::min(args.tile, small.width), std::min(args.tile, small.height)) << '\n';
+
+  const auto started = std::chrono::steady_clock::now();
+  Picture large;
+  EnlargeOptions options{.tile = args.tile, .overlap = kFsrcnnReach, .num_threads = ctx.num_threads()};
+  {
+    Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
+    options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
+    if (psnr) options.on_luma = [&](const Rect& area, const Plane& luma) { psnr->add(area, luma); };
+    large = enlarge(small, std::ref(network), options);
+  }
+  const double seconds = seconds_since(started);
+  save_png(args.output, large);
+
+  std::cout << args.output.string() << ": " << large.describe() << ", from " << small.describe() << '\n'
+            << "  network   FSRCNN in " << args.precision << ", weights " << weights.string() << '\n'
+            << "  device    " << ctx.device() << " (" << ctx.caps().name << ')';
+  if (ctx.device().is_cpu()) std::cout << ", " << ctx.num_threads() << " threads";
+  std::cout << '\n';
+  for (const std::string& line : kernels.lines())
+    std::cout << "  kernel    " << line << '\n';
+  std::cout << "  time      " << fixed(seconds, 3) << " s, " << fixed(large.megapixels() / seconds, 2)
+            << " megapixels/s out; " << fixed(seconds_since(start), 3) << " s with files\n";
+  if (original) compare(small, large, psnr->decibels(), *original, options, compare_path(args.output));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments args;
+  if (const std::optional<int> code = parse(argc, argv, args)) return *code;
+  try {
+    run(args);
+    std::cout.flush();
+    return 0;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "upscale: not enough memory\n";
+  } catch (const std::exception& error) {
+    std::cerr << "upscale: " << error.what() << '\n';
+  }
+  return kExitFailed;
+}
