@@ -15,11 +15,11 @@ using Rgb = std::array<std::uint8_t, 3>;
 
 constexpr int kGap = 6;              // pixels between panels, and around them
 constexpr int kLargestPanel = 1024;  // width above which a whole picture is reduced
-constexpr int kZoom = 4;
-constexpr int kTextScale = 2;
-constexpr int kTextHeight = 8 * kTextScale + kGap;
+constexpr int kZoom = 6;
+constexpr int kFontHeight = 8;  // of stb_easy_font, before it is enlarged
 constexpr Rgb kBackground = {255, 255, 255};
 constexpr Rgb kInk = {40, 40, 40};
+constexpr int kFrameWidth = 3;
 constexpr Rgb kFrame = {230, 60, 40};
 
 Rgb colour_at(const Picture& picture, int x, int y) {
@@ -35,22 +35,23 @@ void fill(Picture& canvas, const Rect& area, const Rgb& colour) {
   }
 }
 
-/// The outline of `area`, two pixels wide, just outside it.
+/// The outline of `area`, just outside it.
 void frame(Picture& canvas, const Rect& area) {
-  const Rect outer{area.x - 2, area.y - 2, area.width + 4, area.height + 4};
-  fill(canvas, {outer.x, outer.y, outer.width, 2}, kFrame);
-  fill(canvas, {outer.x, outer.y + outer.height - 2, outer.width, 2}, kFrame);
-  fill(canvas, {outer.x, outer.y, 2, outer.height}, kFrame);
-  fill(canvas, {outer.x + outer.width - 2, outer.y, 2, outer.height}, kFrame);
+  const int width = area.width + 2 * kFrameWidth;
+  const int left = area.x - kFrameWidth, top = area.y - kFrameWidth;
+  fill(canvas, {left, top, width, kFrameWidth}, kFrame);
+  fill(canvas, {left, area.y + area.height, width, kFrameWidth}, kFrame);
+  fill(canvas, {left, area.y, kFrameWidth, area.height}, kFrame);
+  fill(canvas, {area.x + area.width, area.y, kFrameWidth, area.height}, kFrame);
 }
 
 /// Writes `text` with its upper left corner at (left, top), as far as `width` goes.
-void write(Picture& canvas, int left, int top, int width, std::string text) {
+void write(Picture& canvas, int left, int top, int width, int scale, std::string text) {
   struct Vertex {
     float x, y, z;
     std::array<std::uint8_t, 4> colour;
   };
-  while (!text.empty() && stb_easy_font_width(text.data()) * kTextScale > width)
+  while (!text.empty() && stb_easy_font_width(text.data()) * scale > width)
     text.pop_back();
   std::vector<std::array<Vertex, 4>> quads(text.size() * 32 + 1);
   const int count = stb_easy_font_print(0, 0, text.data(), nullptr, quads.data(),
@@ -59,8 +60,8 @@ void write(Picture& canvas, int left, int top, int width, std::string text) {
     const Vertex& from = quads[i][0];  // upper left
     const Vertex& to = quads[i][2];    // lower right
     fill(canvas,
-         {left + static_cast<int>(from.x) * kTextScale, top + static_cast<int>(from.y) * kTextScale,
-          static_cast<int>(to.x - from.x) * kTextScale, static_cast<int>(to.y - from.y) * kTextScale},
+         {left + static_cast<int>(from.x) * scale, top + static_cast<int>(from.y) * scale,
+          static_cast<int>(to.x - from.x) * scale, static_cast<int>(to.y - from.y) * scale},
          kInk);
   }
 }
@@ -126,16 +127,19 @@ Picture side_by_side(const std::vector<Panel>& panels) {
   const int detail_height = std::clamp(std::min(first.height, 2 * detail_width / 3), 1, first.height);
   const Rect detail = hardest_place(first, last, detail_width, detail_height);
 
+  const int text_scale = std::max(1, panel_width / 192);
+  const int text_height = kFontHeight * text_scale + kGap;
+
   const int columns = static_cast<int>(panels.size());
   const int column_width = std::max(panel_width, detail_width * kZoom);
-  const int detail_top = kGap + kTextHeight + panel_height + kGap;
+  const int detail_top = kGap + text_height + panel_height + kGap;
   Picture canvas(columns * (column_width + kGap) + kGap, detail_top + detail_height * kZoom + kGap, 3);
   fill(canvas, {0, 0, canvas.width, canvas.height}, kBackground);
   int left = kGap;
   for (const Panel& panel : panels) {
-    write(canvas, left, kGap, column_width, panel.label);
-    draw_reduced(canvas, left, kGap + kTextHeight, panel.picture, factor);
-    frame(canvas, {left + detail.x / factor, kGap + kTextHeight + detail.y / factor, detail.width / factor,
+    write(canvas, left, kGap, column_width, text_scale, panel.label);
+    draw_reduced(canvas, left, kGap + text_height, panel.picture, factor);
+    frame(canvas, {left + detail.x / factor, kGap + text_height + detail.y / factor, detail.width / factor,
                    detail.height / factor});
     draw_zoomed(canvas, left, detail_top, panel.picture, detail);
     left += column_width + kGap;

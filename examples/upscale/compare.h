@@ -14,9 +14,9 @@ struct Panel {
 };
 
 /// Pictures of one size beside each other: in the upper row each as a whole (reduced by a whole factor if it
-/// is wider than 1024 pixels), in the lower row a detail enlarged four times without smoothing. The detail is
-/// where the first picture is furthest from the last: for bicubic first and the original last, the place that
-/// is hardest. Alpha is left out.
+/// is wider than 1024 pixels), in the lower row a detail enlarged six times without smoothing. The detail
+/// is where the first picture is furthest from the last: for bicubic first and the original last, the place
+/// that is hardest. Alpha is left out.
 Picture side_by_side(const std::vector<Panel>& panels);
 
 }  // namespace upscale
