@@ -19,26 +19,30 @@ double cubic(double x) {
   return 0.0;
 }
 
-/// The input pixels that make one output pixel of a row or column.
+constexpr int kTaps = 2 * kSupport;
+
+/// The input pixels that make one output pixel of a row or column. Near a border there are fewer than kTaps;
+/// the rest weigh nothing and repeat the last.
 struct Taps {
-  int first = 0;
-  int count = 0;
-  std::array<double, 2 * kSupport + 1> weights{};
+  std::array<int, kTaps> index{};
+  std::array<double, kTaps> weight{};
 };
 
 std::vector<Taps> taps_for(int size) {
   std::vector<Taps> all(static_cast<std::size_t>(size) * kScale);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    Taps& taps = all[i];
     const double centre =
         (static_cast<double>(i) + 0.5) / kScale;  // in input pixels, whose centres are at .5
-    taps.first = std::max(0, static_cast<int>(centre - kSupport + 0.5));
-    taps.count = std::min(size, static_cast<int>(centre + kSupport + 0.5)) - taps.first;
+    const int first = std::max(0, static_cast<int>(centre - kSupport + 0.5));
+    const int end = std::min(size, static_cast<int>(centre + kSupport + 0.5));
     double sum = 0.0;
-    for (int k = 0; k < taps.count; ++k)
-      sum += taps.weights[k] = cubic(taps.first + k - centre + 0.5);
-    for (int k = 0; k < taps.count; ++k)
-      taps.weights[k] /= sum;
+    for (int k = 0; k < kTaps; ++k) {
+      all[i].index[k] = std::min(first + k, end - 1);
+      all[i].weight[k] = first + k < end ? cubic(first + k - centre + 0.5) : 0.0;
+      sum += all[i].weight[k];
+    }
+    for (double& weight : all[i].weight)
+      weight /= sum;
   }
   return all;
 }
@@ -53,10 +57,10 @@ Plane bicubic_x2(const Plane& small, int num_threads) {
     const float* from = small.row(y);
     float* to = wide.row(y);
     for (int x = 0; x < wide.width; ++x) {
-      const Taps& taps = columns[x];
+      const auto& [index, weight] = columns[x];
       double sum = 0.0;
-      for (int k = 0; k < taps.count; ++k)
-        sum += from[taps.first + k] * taps.weights[k];
+      for (int k = 0; k < kTaps; ++k)
+        sum += from[index[k]] * weight[k];
       to[x] = static_cast<float>(sum);
     }
   }
@@ -65,12 +69,14 @@ Plane bicubic_x2(const Plane& small, int num_threads) {
   const std::vector<Taps> rows = taps_for(small.height);
 #pragma omp parallel for num_threads(num_threads)
   for (int y = 0; y < large.height; ++y) {
-    const Taps& taps = rows[y];
+    const auto& [index, weight] = rows[y];
+    const std::array<const float*, kTaps> from = {wide.row(index[0]), wide.row(index[1]), wide.row(index[2]),
+                                                  wide.row(index[3])};
     float* to = large.row(y);
     for (int x = 0; x < large.width; ++x) {
       double sum = 0.0;
-      for (int k = 0; k < taps.count; ++k)
-        sum += wide.row(taps.first + k)[x] * taps.weights[k];
+      for (int k = 0; k < kTaps; ++k)
+        sum += from[k][x] * weight[k];
       to[x] = static_cast<float>(sum);
     }
   }

@@ -1,7 +1,6 @@
 #include "upscale/color.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace upscale {
 
@@ -59,8 +58,7 @@ Plane alpha_of(const Picture& picture, const Rect& area) {
 }
 
 std::uint8_t to_byte(float value) {
-  return value > 0.0f ? static_cast<std::uint8_t>(std::min(std::floor(value + 0.5f), 255.0f))
-                      : std::uint8_t{0};
+  return value > 0.0f ? static_cast<std::uint8_t>(std::min(value + 0.5f, 255.0f)) : std::uint8_t{0};
 }
 
 std::uint8_t grey_of(float y) {

@@ -69,7 +69,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& args) {
                  "trained weights (HDF5); default: fsrcnn_x2.h5 in weights/ beside the program,\n"
                  "then in ../share/upconv/")
       ->type_name("FILE");
-  app.add_option("--device", args.device, "cpu, cuda or cuda:<index>")->capture_default_str();
+  app.add_option("--device", args.device, "cpu, cuda or cuda:<index>")
+      ->type_name("NAME")
+      ->capture_default_str();
   app.add_option("--precision", args.precision, "fp32, tf32 (faster on a GPU), fp16 or bf16")
       ->check(CLI::IsMember(kPrecisions))
       ->type_name("NAME")
@@ -175,8 +177,10 @@ void run(const Arguments& args) {
 
   const fs::path weights = args.weights.empty() ? find_weights() : args.weights;
   const LumaNetwork network(upconv::read_hdf5(weights), numbers.dtype, ctx);
-  if (args.explain)
-    std::cout << network.explain(std::min(args.tile, small.width), std::min(args.tile, small.height)) << '\n';
+  if (args.explain) {  // for a tile inside the picture
+    const int side = args.tile + 2 * kFsrcnnReach;
+    std::cout << network.explain(std::min(side, small.width), std::min(side, small.height)) << '\n';
+  }
 
   const auto started = std::chrono::steady_clock::now();
   Picture large;

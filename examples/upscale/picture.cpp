@@ -132,7 +132,7 @@ void check_png_size(const fs::path& path, std::int64_t width, std::int64_t heigh
 
 void save_png(const fs::path& path, const Picture& picture) {
   check_png_size(path, picture.width, picture.height, picture.channels);
-  stbi_write_png_compression_level = 6;  // zlib's own default
+  stbi_write_png_compression_level = 4;  // 6 takes three times as long to save 4 %
   const File file = open(path, "wb");
   struct Sink {
     std::FILE* file;

@@ -23,7 +23,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-struct Run {
+struct Outcome {
   int exit_code;
   std::string out;
   std::string err;
@@ -44,7 +44,7 @@ class Program : public testing::Test {
   ~Program() override { fs::remove_all(folder_); }
 
   /// Runs the program in the test's own folder; `arguments` as a shell reads them.
-  Run run(const std::string& arguments) const {
+  Outcome run(const std::string& arguments) const {
     const std::string command =
         "cd '" + folder_.string() + "' && '" UPSCALE_PROGRAM "' " + arguments + " >out.txt 2>err.txt";
     const int status = std::system(command.c_str());
@@ -58,7 +58,7 @@ class Program : public testing::Test {
 };
 
 TEST_F(Program, EnlargesAPictureWithItsOwnWeights) {
-  const Run result = run("small.png big.png");
+  const Outcome result = run("small.png big.png");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("big.png: 38x26 RGB, from 19x13 RGB"), HasSubstr("FSRCNN in fp32"),
                                 HasSubstr("fsrcnn_x2.h5"), HasSubstr("cpu"), HasSubstr("kernel    cpu."),
@@ -75,41 +75,41 @@ TEST_F(Program, TilesDoNotChangeThePicture) {
 
 TEST_F(Program, EveryPrecisionRuns) {
   for (const char* precision : {"fp32", "tf32", "fp16", "bf16"}) {
-    const Run result = run("small.png big.png --precision " + std::string(precision));
+    const Outcome result = run("small.png big.png --precision " + std::string(precision));
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("FSRCNN in " + std::string(precision)));
   }
 }
 
 TEST_F(Program, ComparesWithTheOriginal) {
-  const Run result = run("small.png big.png --compare original.png");
+  const Outcome result = run("small.png big.png --compare original.png");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, ContainsRegex("PSNR-Y    network [0-9.]+ dB, bicubic 22.60 dB"));
   EXPECT_TRUE(fs::exists(folder_ / "big_compare.png"));
 }
 
 TEST_F(Program, RefusesAnOriginalOfAnotherSize) {
-  const Run result = run("small.png big.png --compare small.png");
+  const Outcome result = run("small.png big.png --compare small.png");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("the original must be 38x26, twice the input, but is 19x13"));
   EXPECT_FALSE(fs::exists(folder_ / "big.png"));
 }
 
 TEST_F(Program, ExplainsItsKernels) {
-  const Run result = run("small.png big.png --explain");
+  const Outcome result = run("small.png big.png --explain");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("ConvTranspose2d 'deconv'"), HasSubstr("cpu.reference"),
                                 HasSubstr("n1ci1ih13iw19co56kh5kw5")));
 }
 
 TEST_F(Program, SaysThat16BitsAreReadAs8) {
-  const Run result = run("grey16.png big.png");
+  const Outcome result = run("grey16.png big.png");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("grey16.png: note: 16 bits a channel, read as 8"));
 }
 
 TEST_F(Program, HelpNamesTheOptions) {
-  const Run result = run("--help");
+  const Outcome result = run("--help");
   EXPECT_EQ(result.exit_code, 0);
   for (const char* option :
        {"--weights", "--device", "--precision", "--threads", "--tile", "--compare", "--explain"})
@@ -121,7 +121,7 @@ TEST_F(Program, WrongUsageExitsWith2) {
   for (const char* arguments : {"", "small.png", "small.png big.png third.png", "small.png big.png --fast",
                                 "small.png big.png --precision fp8", "small.png big.png --threads -1",
                                 "small.png big.png --tile 0", "small.png big.png --tile x"}) {
-    const Run result = run(arguments);
+    const Outcome result = run(arguments);
     EXPECT_EQ(result.exit_code, 2) << arguments;
     EXPECT_THAT(result.err, HasSubstr("--help")) << arguments;
   }
@@ -154,7 +154,7 @@ TEST_F(Program, FailuresExitWith1AndSayWhy) {
       {"small.png big.png --compare none.png", "none.png: cannot read it"},
   };
   for (const BadRun& bad : runs) {
-    const Run result = run(bad.arguments);
+    const Outcome result = run(bad.arguments);
     EXPECT_EQ(result.exit_code, 1) << bad.arguments;
     EXPECT_THAT(result.err, AllOf(testing::StartsWith("upscale: "), HasSubstr(bad.message))) << bad.arguments;
     EXPECT_EQ(result.out, "") << bad.arguments;
