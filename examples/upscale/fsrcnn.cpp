@@ -1,6 +1,8 @@
 #include "upscale/fsrcnn.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 namespace upscale {
 
@@ -33,9 +35,8 @@ upconv::Sequential make_fsrcnn() {
   return net;
 }
 
-LumaNetwork::LumaNetwork(const upconv::StateDict& weights, DType dtype, upconv::ExecutionContext& ctx)
-    : dtype_(dtype), ctx_(ctx), net_(make_fsrcnn()) {
-  net_.load(weights, {.require_finite = true});
+LumaNetwork::LumaNetwork(upconv::Sequential net, DType dtype, upconv::ExecutionContext& ctx)
+    : net_(std::move(net)), dtype_(dtype), ctx_(ctx) {
   net_.to(dtype);
   net_.prepare(ctx);
 }

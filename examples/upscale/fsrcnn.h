@@ -16,21 +16,21 @@ inline constexpr int kFsrcnnReach = 2 + 4 * 1 + 2;
 /// Network", 2016.
 upconv::Sequential make_fsrcnn();
 
-/// The network with its weights, ready to enlarge planes on one device. Use from one thread.
+/// A network that enlarges luma planes, ready to run on one device. Use from one thread.
 class LumaNetwork {
  public:
-  /// `dtype` is f32, f16 or bf16, for weights and activations alike. Keeps a reference to `ctx`.
-  /// Throws: LoadError if the weights are another network's; whatever upconv::Module::prepare throws.
-  LumaNetwork(const upconv::StateDict& weights, upconv::DType dtype, upconv::ExecutionContext& ctx);
+  /// `net` has its weights; `dtype` is f32, f16 or bf16, for weights and activations alike. Keeps a reference
+  /// to `ctx`. Throws: what upconv::Module::prepare throws.
+  LumaNetwork(upconv::Sequential net, upconv::DType dtype, upconv::ExecutionContext& ctx);
 
   Plane operator()(const Plane& luma) const;
   /// Which kernel computes each layer for a plane of this size, and why the others do not.
   std::string explain(int width, int height) const;
 
  private:
+  upconv::Sequential net_;
   upconv::DType dtype_;
   upconv::ExecutionContext& ctx_;
-  upconv::Sequential net_;
 };
 
 }  // namespace upscale

@@ -176,7 +176,9 @@ void run(const Arguments& args) {
   }
 
   const fs::path weights = args.weights.empty() ? find_weights() : args.weights;
-  const LumaNetwork network(upconv::read_hdf5(weights), numbers.dtype, ctx);
+  upconv::Sequential net = make_fsrcnn();
+  upconv::load_hdf5(net, weights, {.require_finite = true});
+  const LumaNetwork network(std::move(net), numbers.dtype, ctx);
   if (args.explain) {  // for a tile inside the picture
     const int side = args.tile + 2 * kFsrcnnReach;
     std::cout << network.explain(std::min(side, small.width), std::min(side, small.height)) << '\n';
