@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <vector>
 
 #include "upscale/bicubic.h"
 #include "upscale/compare.h"
@@ -21,6 +22,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <upconv/framework/message.h>
 #include <upconv/upconv.h>
 
 namespace fs = std::filesystem;
@@ -81,7 +83,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& args) {
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--tile", args.tile, "largest side of the tiles that a picture is worked in")
-      ->check(CLI::Range(1, 16384))
+      ->check(CLI::Range(8, 16384))
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--compare", args.compare,
@@ -116,6 +118,24 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Throws PictureError if an output cannot be written, or would replace an input.
+void check_paths(const Arguments& args) {
+  std::vector<fs::path> inputs = {args.input};
+  std::vector<fs::path> outputs = {args.output};
+  if (!args.compare.empty()) {
+    inputs.push_back(args.compare);
+    outputs.push_back(compare_path(args.output));
+  }
+  for (const fs::path& output : outputs) {
+    check_writable(output);
+    std::error_code ignored;
+    for (const fs::path& input : inputs) {
+      if (fs::equivalent(input, output, ignored))
+        throw PictureError(output.string() + ": is an input; give the output another name");
+    }
+  }
+}
+
 Picture load(const fs::path& path) {
   LoadedPicture loaded = load_picture(path);
   for (const std::string& note : loaded.notes)
@@ -139,7 +159,6 @@ void compare(const Picture& small, const Picture& network, double network_psnr, 
              EnlargeOptions options, const fs::path& output) {
   PsnrY psnr(original);
   options.on_luma = [&](const Rect& area, const Plane& luma) { psnr.add(area, luma); };
-  options.on_progress = {};
   const Picture bicubic = enlarge(
       small, [&](const Plane& luma) { return bicubic_x2(luma, options.num_threads); }, options);
   const double bicubic_psnr = psnr.decibels();
@@ -153,6 +172,22 @@ void compare(const Picture& small, const Picture& network, double network_psnr, 
   std::cout << "  compared  " << output.string() << ": bicubic | network | original\n";
 }
 
+/// Enlarges on the network; `psnr`, if there is one, is told the luma.
+Picture enlarge_with_progress(const Picture& small, const LumaNetwork& network, EnlargeOptions options,
+                              std::optional<PsnrY>& psnr) {
+  Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
+  options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
+  if (psnr) options.on_luma = [&](const Rect& area, const Plane& luma) { psnr->add(area, luma); };
+  return enlarge(small, std::ref(network), options);
+}
+
+/// "cpu, 2 threads" or "cuda:0 (NVIDIA H200)"
+std::string describe_device(const upconv::ExecutionContext& ctx) {
+  if (!ctx.device().is_cpu()) return upconv::message(ctx.device(), " (", ctx.caps().name, ')');
+  return upconv::message(ctx.device(), ", ", ctx.num_threads(),
+                         ctx.num_threads() == 1 ? " thread" : " threads");
+}
+
 void run(const Arguments& args) {
   const auto start = std::chrono::steady_clock::now();
   const Numbers numbers = kPrecisions.at(args.precision);
@@ -162,15 +197,11 @@ void run(const Arguments& args) {
                                 .num_threads = args.threads,
                                 .trace = kernels.sink()});
 
-  check_writable(args.output);
+  check_paths(args);
   const Picture small = load(args.input);
-  std::error_code ignored;
-  if (fs::equivalent(args.input, args.output, ignored))
-    throw PictureError(args.output.string() + ": is the input; give the output another name");
   std::optional<Picture> original;
   std::optional<PsnrY> psnr;
   if (!args.compare.empty()) {
-    check_writable(compare_path(args.output));
     original = load_original(args.compare, small);
     psnr.emplace(*original);
   }
@@ -184,23 +215,15 @@ void run(const Arguments& args) {
     std::cout << network.explain(std::min(side, small.width), std::min(side, small.height)) << '\n';
   }
 
+  const EnlargeOptions options{.tile = args.tile, .overlap = kFsrcnnReach, .num_threads = ctx.num_threads()};
   const auto started = std::chrono::steady_clock::now();
-  Picture large;
-  EnlargeOptions options{.tile = args.tile, .overlap = kFsrcnnReach, .num_threads = ctx.num_threads()};
-  {
-    Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
-    options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
-    if (psnr) options.on_luma = [&](const Rect& area, const Plane& luma) { psnr->add(area, luma); };
-    large = enlarge(small, std::ref(network), options);
-  }
+  const Picture large = enlarge_with_progress(small, network, options, psnr);
   const double seconds = seconds_since(started);
   save_png(args.output, large);
 
   std::cout << args.output.string() << ": " << large.describe() << ", from " << small.describe() << '\n'
             << "  network   FSRCNN in " << args.precision << ", weights " << weights.string() << '\n'
-            << "  device    " << ctx.device() << " (" << ctx.caps().name << ')';
-  if (ctx.device().is_cpu()) std::cout << ", " << ctx.num_threads() << " threads";
-  std::cout << '\n';
+            << "  device    " << describe_device(ctx) << '\n';
   for (const std::string& line : kernels.lines())
     std::cout << "  kernel    " << line << '\n';
   std::cout << "  time      " << fixed(seconds, 3) << " s, " << fixed(large.megapixels() / seconds, 2)

@@ -69,7 +69,7 @@ TEST_F(Program, EnlargesAPictureWithItsOwnWeights) {
 
 TEST_F(Program, TilesDoNotChangeThePicture) {
   ASSERT_EQ(run("small.png whole.png --tile 16384").exit_code, 0);
-  ASSERT_EQ(run("small.png tiled.png --tile 6 --threads 1").exit_code, 0);
+  ASSERT_EQ(run("small.png tiled.png --tile 8 --threads 1").exit_code, 0);
   EXPECT_EQ(read_text(folder_ / "whole.png"), read_text(folder_ / "tiled.png"));
 }
 
@@ -145,7 +145,8 @@ TEST_F(Program, FailuresExitWith1AndSayWhy) {
       {"text.png big.png", "text.png: cannot be read as PNG or JPEG"},
       {"small.png none/big.png", "there is no folder none"},
       {"small.png big.jpg", "ends in .png"},
-      {"small.png small.png", "is the input"},
+      {"small.png small.png", "is an input"},
+      {"small.png original.png --compare original.png", "original.png: is an input"},
       {"small.png big.png --weights none.h5", "none.h5"},
       {"small.png big.png --weights bad.h5", "bad.h5"},
       {"small.png big.png --weights other.h5", "feature.weight (the nearest is features.weight)"},
