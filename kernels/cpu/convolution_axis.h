@@ -8,7 +8,7 @@
 /// Both kinds of convolution as one: along an axis, outputs fall into phases and inputs into planes, and
 /// within a phase every tap reads one plane at a fixed shift, so that everything is a stride-1 gather.
 ///
-///   y[q * phases() + phase - crop] += x[(q + shift) * planes() + plane] * w[k]
+///   y[q * phases() + phase] += x[(q + shift) * planes() + plane] * w[k]
 ///
 /// Ordinary convolution: one phase, `stride` planes. Transposed: `stride` phases, one plane. A phase may have
 /// no taps at all: its outputs are the bias.
@@ -21,25 +21,21 @@ struct ConvAxis {
 
   std::int64_t phases() const { return transposed ? stride : 1; }
   std::int64_t planes() const { return transposed ? 1 : stride; }
-  /// The q that give outputs are [q_begin, q_end); in the first and last, some phases may fall outside.
-  std::int64_t q_begin() const { return transposed ? pad / stride : 0; }
-  std::int64_t q_end() const { return transposed ? (pad + out - 1) / stride + 1 : out; }
+  /// Outputs are q in [0, pixels()); at the last, some phases may fall outside.
+  std::int64_t pixels() const { return (out + phases() - 1) / phases(); }
   /// Output index; outside [0, out) there is none.
-  std::int64_t output(std::int64_t q, std::int64_t phase) const {
-    return transposed ? q * stride + phase - pad : q;
-  }
+  std::int64_t output(std::int64_t q, std::int64_t phase) const { return q * phases() + phase; }
   std::int64_t plane_size(std::int64_t plane) const {
     return std::max<std::int64_t>(0, (in - plane + planes() - 1) / planes());
   }
 
-  std::int64_t phase_of(std::int64_t k) const { return transposed ? k * dilation % stride : 0; }
-  std::int64_t plane_of(std::int64_t k) const {
-    return transposed ? 0 : k * dilation - pad - shift_of(k) * stride;
-  }
+  // Tap k lies at k * dilation - pad: in an ordinary convolution relative to the input that output 0 meets, in a
+  // transposed one relative to the output that input 0 meets.
+  std::int64_t phase_of(std::int64_t k) const { return transposed ? modulo(k * dilation - pad) : 0; }
+  std::int64_t plane_of(std::int64_t k) const { return transposed ? 0 : modulo(k * dilation - pad); }
   std::int64_t shift_of(std::int64_t k) const {
-    if (transposed) return -(k * dilation / stride);
-    const std::int64_t start = k * dilation - pad;
-    return start >= 0 ? start / stride : -((-start + stride - 1) / stride);
+    const std::int64_t whole = (k * dilation - pad - modulo(k * dilation - pad)) / stride;
+    return transposed ? -whole : whole;
   }
 
   /// Taps of the same phase before tap k, and taps of a phase: where the packed weight keeps a tap.
@@ -77,6 +73,12 @@ struct ConvAxis {
     // A tile may reach past what the problem needs: whatever those positions give is never stored.
     const std::int64_t mirrored = mode == PaddingMode::replicate ? i : i < 0 ? -i : 2 * (in - 1) - i;
     return std::clamp<std::int64_t>(mirrored, 0, in - 1);
+  }
+
+ private:
+  std::int64_t modulo(std::int64_t value) const {
+    const std::int64_t rest = value % stride;
+    return rest < 0 ? rest + stride : rest;
   }
 };
 

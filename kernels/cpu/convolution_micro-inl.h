@@ -29,10 +29,10 @@ inline constexpr int kRegisters = 32;
 /// Output channels of the largest register block.
 inline constexpr int kChannels = kRegisters == 32 ? 8 : 4;
 
-/// Vectors of the widest register block of m channels.
+/// Vectors of the widest register block of m channels: m * v sums, v of x and a weight fit the registers.
 constexpr int widest(int m) {
-  if (kRegisters == 32) return m == 8 ? 3 : m == 4 ? 6 : 8;
-  return m == 4 ? 3 : m == 3 ? 4 : 6;
+  if (kRegisters == 32) return m == 8 ? 3 : m == 4 ? 6 : m == 3 ? 7 : 8;
+  return m >= 3 ? 3 : m == 2 ? 4 : 6;
 }
 
 /// out[m * out_step + v * lanes] = sum over c < channels and taps t, in this order, of
@@ -85,7 +85,8 @@ template <int kM, int kV>
 HWY_INLINE void run_vectors(const MicroArguments& a, const float* weight, std::int64_t begin,
                             std::int64_t end, float* out) {
   std::int64_t v = begin;
-  for (; v + kV <= end; v += kV)
+  // Four vectors are better cut two and two than three and one.
+  for (; v + kV <= end && (kV != 3 || v + kV + 1 != end); v += kV)
     micro_kernel<kM, kV>(a, weight, a.starts + v, out + v * static_cast<std::int64_t>(lanes()));
   if constexpr (kV > 1) {
     if (v < end) run_vectors<kM, (kV + 1) / 2>(a, weight, v, end, out);

@@ -13,6 +13,7 @@ constexpr std::int64_t kOutputBudget = 16 * 1024;
 constexpr std::int64_t kWidestTile = 256;  // columns, and a multiple of every vector
 constexpr std::int64_t kLeastPixels = 48;  // three vectors of AVX-512: below, the weights are read too often
 constexpr std::int64_t kItemsPerThread = 6;  // enough for an even end; more would reload halos
+constexpr std::int64_t kStreamedOutput = 4 * 1024 * 1024;  // 16 MB
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -42,10 +43,10 @@ std::int64_t largest_window(const ConvAxis& axis, std::int64_t q) {
 double useful_taps(const ConvAxis& axis) {
   double count = 0;
   for (std::int64_t k = 0; k < axis.kernel; ++k) {
-    if (!axis.zeros) return static_cast<double>((axis.q_end() - axis.q_begin()) * axis.kernel);
+    if (!axis.zeros) return static_cast<double>(axis.pixels() * axis.kernel);
     const std::int64_t shift = axis.shift_of(k);
-    const std::int64_t begin = std::max(axis.q_begin(), -shift);
-    const std::int64_t end = std::min(axis.q_end(), axis.plane_size(axis.plane_of(k)) - shift);
+    const std::int64_t begin = std::max<std::int64_t>(0, -shift);
+    const std::int64_t end = std::min(axis.pixels(), axis.plane_size(axis.plane_of(k)) - shift);
     count += static_cast<double>(std::max<std::int64_t>(0, end - begin));
   }
   return count;
@@ -82,7 +83,7 @@ ModeCosts costs(const ConvPlan& plan, std::int64_t height, std::int64_t width) {
 ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
     : problem(p), layout(p), lanes(vector_lanes), mode(TileMode::rows), images(1) {
   const ConvAxis &h = layout.height, &w = layout.width;
-  const std::int64_t height = h.q_end() - h.q_begin(), width = w.q_end() - w.q_begin();
+  const std::int64_t height = h.pixels(), width = w.pixels();
   const ModeCosts cost = costs(*this, height, width);
   if (cost.flat < cost.rows && width < 4 * lanes) mode = TileMode::flat;
   if (cost.batch < std::min(cost.rows, cost.flat)) mode = TileMode::batch;
@@ -151,6 +152,7 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
   output_floats = output_size(pixels) + lanes;
   line_floats = std::max(w.phases() * round_up(cols, lanes), w.planes() * pitch) + 4 * lanes;
   tap_count = problem.kh * problem.kw;
+  streams = problem.y_shape().numel() > kStreamedOutput;
 }
 
 std::size_t ConvPlan::scratch_bytes() const {
@@ -170,10 +172,10 @@ ConvTile::ConvTile(const ConvPlan& plan, std::int64_t item) : lanes(plan.lanes) 
   };
   block0 = take(plan.block_parts) * plan.blocks_per_item;
   block1 = std::min(block0 + plan.blocks_per_item, plan.layout.blocks);
-  col0 = w.q_begin() + take(plan.tiles_w) * plan.cols;
-  cols = std::min(plan.cols, w.q_end() - col0);
-  row0 = h.q_begin() + take(plan.tiles_h) * plan.rows;
-  rows = std::min(plan.rows, h.q_end() - row0);
+  col0 = take(plan.tiles_w) * plan.cols;
+  cols = std::min(plan.cols, w.pixels() - col0);
+  row0 = take(plan.tiles_h) * plan.rows;
+  rows = std::min(plan.rows, h.pixels() - row0);
   group = take(plan.problem.groups);
   n0 = take(plan.tiles_n) * plan.images;
   images = std::min(plan.images, plan.problem.n - n0);

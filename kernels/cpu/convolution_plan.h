@@ -29,6 +29,8 @@ struct ConvPlan {
   std::int64_t tiles_n, tiles_h, tiles_w;     ///< Tiles of one group.
   std::int64_t blocks_per_item, block_parts;  ///< Blocks of output channels an item computes; items a tile.
 
+  bool streams;  ///< y is larger than the caches, so it is written past them.
+
   /// Work items: a part of the output channels of a tile of a group.
   std::int64_t items() const { return problem.groups * tiles_n * tiles_h * tiles_w * block_parts; }
 

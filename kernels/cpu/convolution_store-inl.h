@@ -18,15 +18,22 @@ HWY_BEFORE_NAMESPACE();
 namespace upconv::kernels::cpu {
 namespace HWY_NAMESPACE {
 
-/// y[i] = activation(sums[i] + bias) for i < count; may read sums up to a vector further.
+/// y[i] = activation(sums[i] + bias) for i < count; may read sums up to a vector further. `stream`: past the caches.
 template <class T>
-HWY_INLINE void finish_run(const float* sums, std::int64_t count, float bias, ActivationKind kind,
+HWY_INLINE void finish_run(const float* sums, std::int64_t count, float bias, ActivationKind kind, bool stream,
                            float slope, T* y) {
   const F32 d;
   const auto step = static_cast<std::int64_t>(hn::Lanes(d));
   const VF bias_vector = hn::Set(d, bias), slope_vector = hn::Set(d, slope);
   with_activation(kind, [&]<ActivationKind kKind>() HWY_ATTR {
     std::int64_t i = 0;
+    if constexpr (std::is_same_v<T, float>) {
+      const auto misalignment = reinterpret_cast<std::uintptr_t>(y) / sizeof(float) % static_cast<std::size_t>(step);
+      if (stream && misalignment == 0) {
+        for (; i + step <= count; i += step)
+          hn::Stream(activate<kKind>(hn::Add(hn::LoadU(d, sums + i), bias_vector), slope_vector), d, y + i);
+      }
+    }
     for (; i + step <= count; i += step)
       store_f32(activate<kKind>(hn::Add(hn::LoadU(d, sums + i), bias_vector), slope_vector), y + i);
     if (i < count) {
@@ -81,8 +88,7 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
   // The tile's outputs of a row, phases interleaved, are [first, first + cols * phases), less what is
   // cropped.
   const std::int64_t first = w.output(tile.col0, 0);
-  const std::int64_t skip = std::max<std::int64_t>(0, -first);
-  const std::int64_t count = std::min(tile.cols * phases, ow - first) - skip;
+  const std::int64_t count = std::min(tile.cols * phases, ow - first);
   for (std::int64_t lane = 0; lane < channels; ++lane) {
     const std::int64_t co = tile.group * p.co_per_group() + first_co + lane;
     const float bias = biases ? static_cast<float>(biases[co]) : 0.0f;
@@ -90,14 +96,14 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
         operands.activation.kind == ActivationKind::none ? 0.0f : slope_of<T>(operands.activation, co);
     const float* channel_sums = sums + lane * lane_step;
     const auto finish = [&](const float* from, std::int64_t run, T* to)
-                            HWY_ATTR { finish_run(from, run, bias, operands.activation.kind, slope, to); };
+                            HWY_ATTR { finish_run(from, run, bias, operands.activation.kind, plan.streams, slope, to); };
     for (std::int64_t row = 0; row < tile.rows; ++row) {
       const std::int64_t out_row = h.output(tile.row0 + row, phase_h);
-      if (out_row < 0 || out_row >= oh) continue;
+      if (out_row >= oh) continue;
       if (plan.mode == TileMode::batch) {
         for (std::int64_t f = 0; f < phases; ++f) {
           const std::int64_t out_col = first + f;
-          if (out_col < 0 || out_col >= ow) continue;
+          if (out_col >= ow) continue;
           T* const column = reinterpret_cast<T*>(line);  // [image]
           finish(channel_sums + f * phase_step, tile.images, column);
           for (std::int64_t n = 0; n < tile.images; ++n)
@@ -111,7 +117,7 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
           interleave(from, phase_step, phases, tile.cols, line);
           from = line;
         }
-        finish(from + skip, count, y + (((tile.n0 + n) * p.co + co) * oh + out_row) * ow + first + skip);
+        finish(from, count, y + (((tile.n0 + n) * p.co + co) * oh + out_row) * ow + first);
       }
     }
   }
