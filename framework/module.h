@@ -83,9 +83,10 @@ class Module {
   /// The parameter on the device that the module is prepared for.
   ConstTensorView device_parameter(ParameterId id) const;
 
-  /// Every check of a run whose output should be `wanted`. Throws as forward_into does.
-  void check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted,
-                     const ExecutionContext& ctx) const;
+  /// The checks of a run that come before output_spec. Throws as forward_into does.
+  void check_input(ConstTensorView x, const ExecutionContext& ctx) const;
+  /// The checks of a run whose output should be `wanted`. Throws as forward_into does.
+  void check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted) const;
   /// Throws DTypeError unless `x` is of a type that layers compute on and the same as the parameters'.
   void check_dtype(const TensorSpec& x) const;
 
