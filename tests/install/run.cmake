@@ -1,5 +1,5 @@
 # One of the install tests; CMakeLists.txt passes `way` and where things are. Installs upconv, MOVES the prefix,
-# and builds and runs a user's program from there. Paths have spaces on purpose.
+# and builds and runs README's quick start from there. Paths have spaces on purpose.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -18,6 +18,17 @@ function(configure_and_build project directory)
   run(${CMAKE_COMMAND} -S ${project} -B ${directory} -G ${generator} -D CMAKE_BUILD_TYPE=Debug
     -D CMAKE_CXX_FLAGS_DEBUG=-O0 -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_EXPORT_COMPILE_COMMANDS=ON ${ARGN})
   run(${CMAKE_COMMAND} --build ${directory} --parallel 2)
+endfunction()
+
+# Copies the first C++ program of README, as it stands there.
+function(write_quick_start file)
+  file(READ ${source}/README.md readme)
+  string(FIND "${readme}" "```cpp\n" begin)
+  string(SUBSTRING "${readme}" ${begin} -1 readme)
+  string(FIND "${readme}" "\n```\n" end)
+  math(EXPR length "${end} - 6")
+  string(SUBSTRING "${readme}" 7 ${length} program)
+  file(WRITE ${file} "${program}")
 endfunction()
 
 # What a prefix holds: the public headers and nothing that points back to where it was built or installed.
@@ -42,7 +53,7 @@ endfunction()
 
 # The compile line of the user's program has C++20 and upconv's include directory from us, and nothing else.
 function(check_compile_flags directory)
-  file(STRINGS "${directory}/compile_commands.json" commands REGEX "\"command\".*quick_start")
+  file(STRINGS "${directory}/compile_commands.json" commands REGEX "\"command\".*quick start")
   if(NOT commands MATCHES "-std=" OR commands MATCHES " -(fopenmp|m[a-z]|D|I ?/usr|isystem ?/usr)")
     message(FATAL_ERROR "flags leak to the user's program: ${commands}")
   endif()
@@ -59,6 +70,8 @@ endfunction()
 file(REMOVE_RECURSE ${work})
 file(MAKE_DIRECTORY ${work})
 set(prefix ${work}/moved)
+set(quick_start "${work}/quick start.cpp")
+write_quick_start(${quick_start})
 
 if(way STREQUAL "pkg_config")
   find_program(pkg_config pkg-config)
@@ -89,18 +102,18 @@ if(way STREQUAL "add_subdirectory")
   file(MAKE_DIRECTORY ${work}/vendor)
   file(CREATE_LINK ${source} "${work}/vendor/up conv" SYMBOLIC)
   configure_and_build(${consumer}/add_subdirectory ${work}/consumer -D UPCONV_CUDA=${cuda}
-    -D "UPCONV_SOURCE_DIR=${work}/vendor/up conv")
+    -D QUICK_START=${quick_start} -D "UPCONV_SOURCE_DIR=${work}/vendor/up conv")
 elseif(way STREQUAL "pkg_config")
   file(MAKE_DIRECTORY ${work}/consumer)
   file(GLOB pc_directory "${prefix}/lib*/pkgconfig")
   set(ENV{PKG_CONFIG_PATH} ${pc_directory})
   run(${pkg_config} --static --cflags --libs upconv)
   separate_arguments(flags UNIX_COMMAND "${output}")
-  foreach(program IN ITEMS write_weights quick_start)
-    run(${compiler} -std=c++20 -o ${work}/consumer/${program} ${consumer}/${program}.cpp ${flags})
-  endforeach()
+  run(${compiler} -std=c++20 -o ${work}/consumer/write_weights ${consumer}/write_weights.cpp ${flags})
+  run(${compiler} -std=c++20 -o ${work}/consumer/quick_start ${quick_start} ${flags})
 else()
-  configure_and_build(${consumer}/find_package ${work}/consumer -D CMAKE_PREFIX_PATH=${prefix})
+  configure_and_build(${consumer}/find_package ${work}/consumer -D CMAKE_PREFIX_PATH=${prefix}
+    -D QUICK_START=${quick_start})
 endif()
 if(NOT way STREQUAL "pkg_config")
   check_compile_flags(${work}/consumer)

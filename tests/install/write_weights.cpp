@@ -1,4 +1,4 @@
-// Writes the weights.h5 that quick_start.cpp reads: a head that answers 0.5 whatever it is given.
+// Writes the weights.h5 that README's quick start reads.
 #include <upconv/upconv.h>
 
 int main() {
