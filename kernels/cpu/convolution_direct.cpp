@@ -35,12 +35,14 @@ struct Scratch {
     cut(plan.line_floats, line);
     cut(plan.tap_count, taps);
     cut(plan.vector_count, starts);
+    cut(plan.row_count, rows);
   }
   float* input;          // [ci][plane][row][col], or [ci][plane][row][col][image] in batch mode
   float* output;         // [phase_w][co_lane][vector][lane]
   float* line;           // [col][phase_w]
   ConvTap* taps;         // of one phase
   std::int64_t* starts;  // [vector]
+  std::int64_t* rows;    // [plane_h][row]
 };
 
 /// The kept taps of a phase, in the order kh, kw. Returns their number.
@@ -73,7 +75,7 @@ void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64
   const ConvTile tile(plan, item);
   const ConvPackLayout& layout = plan.layout;
   const float* packed = static_cast<const float*>(operands.packed_weight.raw());
-  load_tile(plan, tile, static_cast<const T*>(operands.x.raw()), scratch.input);
+  load_tile(plan, tile, static_cast<const T*>(operands.x.raw()), scratch.rows, scratch.input);
   for (std::int64_t v = 0; v < tile.vectors; ++v)
     scratch.starts[v] = tile.vector_start(v);
 

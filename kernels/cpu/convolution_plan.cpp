@@ -152,15 +152,16 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
   output_floats = output_size(pixels) + lanes;
   line_floats = std::max(w.phases() * round_up(cols, lanes), w.planes() * pitch) + 4 * lanes;
   tap_count = problem.kh * problem.kw;
+  row_count = h.planes() * largest_window(h, rows);
   streams = problem.y_shape().numel() > kStreamedOutput;
 }
 
 std::size_t ConvPlan::scratch_bytes() const {
   const std::int64_t floats = input_floats + output_floats + line_floats;
-  const std::int64_t indices = 2 * tap_count + vector_count;
+  const std::int64_t indices = 2 * tap_count + vector_count + row_count;
   const auto bytes = static_cast<std::size_t>(floats) * sizeof(float) +
                      static_cast<std::size_t>(indices) * sizeof(std::int64_t);
-  return (bytes / Buffer::kAlignment + 5) * Buffer::kAlignment;  // each part starts a cache line
+  return (bytes / Buffer::kAlignment + 6) * Buffer::kAlignment;  // each part starts a cache line
 }
 
 ConvTile::ConvTile(const ConvPlan& plan, std::int64_t item) : lanes(plan.lanes) {
