@@ -124,6 +124,9 @@ namespace upconv::kernels::cpu {
 
 namespace {
 
+// A microsecond of work; to wake another thread takes several.
+constexpr double kFlopsWorthThreads = 1e5;
+
 HWY_EXPORT(compute_item_of);
 HWY_EXPORT(vector_lanes);
 
@@ -148,15 +151,16 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
   const std::int64_t items = plan.items();
   const auto compute = HWY_DYNAMIC_DISPATCH(compute_item_of)(problem.dtype);
   const std::size_t bytes = plan.scratch_bytes();
-  const int threads = static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), items));
-  if (threads == 0) return;
+  if (items == 0) return;
+  const bool alone = items == 1 || problem.flops() < kFlopsWorthThreads;
+  const int threads = alone ? 1 : static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), items));
   Workspace::Scope scope(ctx.workspace());
   auto* const memory =
       static_cast<std::byte*>(scope.take(bytes * static_cast<std::size_t>(ctx.num_threads())));
   std::atomic<int> next_thread = 0;
   std::atomic<std::int64_t> next_item = 0;
   // Each thread takes the next item when it is done with one: an item is computed alike whoever takes it.
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads) if (threads > 1)
   {
     std::byte* const scratch = memory + bytes * static_cast<std::size_t>(next_thread++);
     for (std::int64_t item = next_item++; item < items; item = next_item++)

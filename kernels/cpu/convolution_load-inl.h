@@ -57,8 +57,8 @@ HWY_INLINE void copy_even(const float* from, std::int64_t count, float* to) {
     to[i] = from[2 * i];
 }
 
-/// What a row of x contributes to one plane of a tile: elements [begin, end) lie inside, the rest of the span is
-/// padding.
+/// What a row of x contributes to one plane of a tile: elements [begin, end) lie inside, the rest of the span
+/// is padding.
 struct RowCut {
   RowCut(const ConvAxis& axis_of_row, PaddingMode padding, std::int64_t plane_of_row, ConvSpan window)
       : axis(axis_of_row),
@@ -116,7 +116,8 @@ inline void list_rows(const ConvPlan& plan, const ConvTile& tile, std::int64_t* 
 
 /// Batch mode: the images of one pixel lie side by side.
 template <class T>
-void load_batch_tile(const ConvPlan& plan, const ConvTile& tile, const std::int64_t* rows, const T* x, float* to) {
+void load_batch_tile(const ConvPlan& plan, const ConvTile& tile, const std::int64_t* rows, const T* x,
+                     float* to) {
   const ConvProblem& p = plan.problem;
   const ConvAxis& w = plan.layout.width;
   const std::int64_t pixels = p.ih * p.iw, image = p.ci * pixels;

@@ -12,7 +12,7 @@ constexpr std::int64_t kInputBudget = 64 * 1024;
 constexpr std::int64_t kOutputBudget = 16 * 1024;
 constexpr std::int64_t kWidestTile = 256;  // columns, and a multiple of every vector
 constexpr std::int64_t kLeastPixels = 48;  // three vectors of AVX-512: below, the weights are read too often
-constexpr std::int64_t kItemsPerThread = 6;  // enough for an even end; more would reload halos
+constexpr std::int64_t kItemsPerThread = 6;                // enough for an even end; more would reload halos
 constexpr std::int64_t kStreamedOutput = 4 * 1024 * 1024;  // 16 MB
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
