@@ -45,25 +45,34 @@ struct Scratch {
   std::int64_t* rows;    // [plane_h][row]
 };
 
-/// The kept taps of a phase, in the order kh, kw. Returns their number.
+/// The kept taps of a phase in the order kh, kw; of all phases of a row, in the folded layout. Returns their
+/// number.
 inline std::int64_t list_taps(const ConvPlan& plan, const ConvTile& tile, std::int64_t phase_h,
                               std::int64_t phase_w, ConvTap* taps) {
-  const ConvAxis &h = plan.layout.height, &w = plan.layout.width;
-  const std::int64_t taps_w = w.taps_of(phase_w);
+  const ConvPackLayout& layout = plan.layout;
+  const ConvAxis &h = layout.height, &w = layout.width;
+  const std::int64_t row_taps = layout.row_taps_of(phase_w);
   std::int64_t count = 0, rank_h = 0;
   for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
     if (h.phase_of(kh) != phase_h) continue;
-    const std::int64_t first_weight = rank_h++ * taps_w;
+    const std::int64_t first_weight = rank_h++ * row_taps;
     if (!h.keeps(kh, tile.row0, tile.row0 + tile.rows)) continue;
     std::int64_t rank_w = 0;
     for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
-      if (w.phase_of(kw) != phase_w) continue;
-      const std::int64_t weight = (first_weight + rank_w++) * plan.layout.lanes;
+      const std::int64_t phase = w.phase_of(kw);
+      if (!layout.folded && phase != phase_w) continue;
+      const std::int64_t column = layout.folded ? w.shift_of(0) - w.shift_of(kw) : rank_w++;
       if (!w.keeps(kw, tile.col0, tile.col0 + tile.cols)) continue;
       const std::int64_t plane = h.plane_of(kh) * w.planes() + w.plane_of(kw);
       const std::int64_t row = tile.row0 + h.shift_of(kh) - tile.window_h.begin;
       const std::int64_t col = tile.col0 + w.shift_of(kw) - tile.window_w.begin;
-      taps[count++] = {plane * tile.plane_step + row * tile.row_step + col * tile.col_step, weight};
+      taps[count++] = {plane * tile.plane_step + row * tile.row_step + col * tile.col_step,
+                       (first_weight + column) * layout.lanes, phase};
+      if (layout.folded && phase == 0 && kw + w.stride <= w.kernel) {
+        // From phase 0 on, the next taps are those of the other phases at the same shift: one for all.
+        taps[count - 1].phase = ConvTap::kEveryPhase;
+        kw += w.stride - 1;
+      }
     }
   }
   return count;
@@ -83,8 +92,9 @@ void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64
   for (std::int64_t phase_h = 0; phase_h < layout.height.phases(); ++phase_h) {
     for (std::int64_t block = tile.block0; block < tile.block1; ++block) {
       const std::int64_t channels =
-          std::min(layout.lanes, plan.problem.co_per_group() - block * layout.lanes);
-      for (std::int64_t phase_w = 0; phase_w < layout.width.phases(); ++phase_w) {
+          std::min(layout.channels, plan.problem.co_per_group() - block * layout.channels);
+      const std::int64_t passes = layout.folded ? 1 : layout.width.phases();
+      for (std::int64_t phase_w = 0; phase_w < passes; ++phase_w) {
         const MicroArguments arguments{
             .x = scratch.input,
             .starts = scratch.starts,
@@ -93,10 +103,14 @@ void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64
             .tap_count = list_taps(plan, tile, phase_h, phase_w, scratch.taps),
             .channels = layout.ci,
             .x_step = tile.channel_step,
-            .weight_step = layout.height.taps_of(phase_h) * layout.width.taps_of(phase_w) * layout.lanes,
+            .weight_step = layout.height.taps_of(phase_h) * layout.row_taps_of(phase_w) * layout.lanes,
             .out_step = lane_step};
         const float* weight = packed + layout.block(tile.group, block) + layout.phase(phase_h, phase_w);
-        run_channels(arguments, channels, weight, scratch.output + phase_w * layout.lanes * lane_step);
+        if (layout.folded) {
+          run_phases(arguments, layout.lanes, weight, scratch.output);
+        } else {
+          run_channels(arguments, channels, weight, scratch.output + phase_w * layout.channels * lane_step);
+        }
       }
       store_tile<T>(plan, tile, operands, phase_h, block, scratch.output, scratch.line);
     }

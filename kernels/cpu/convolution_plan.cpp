@@ -92,7 +92,7 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
   const auto input_size = [&](std::int64_t n, std::int64_t q_rows, std::int64_t q_cols) {
     return layout.ci * in_planes * n * largest_window(h, q_rows) * largest_window(w, q_cols);
   };
-  const auto output_size = [&](std::int64_t pixels) { return w.phases() * layout.lanes * pixels; };
+  const auto output_size = [&](std::int64_t pixels) { return w.phases() * layout.channels * pixels; };
   const auto fits = [&](std::int64_t n, std::int64_t q_rows, std::int64_t q_cols) {
     const std::int64_t pixels = mode == TileMode::flat
                                     ? n * largest_window(h, q_rows) * largest_window(w, q_cols)
@@ -158,7 +158,7 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
 
 std::size_t ConvPlan::scratch_bytes() const {
   const std::int64_t floats = input_floats + output_floats + line_floats;
-  const std::int64_t indices = 2 * tap_count + vector_count + row_count;
+  const std::int64_t indices = 3 * tap_count + vector_count + row_count;
   const auto bytes = static_cast<std::size_t>(floats) * sizeof(float) +
                      static_cast<std::size_t>(indices) * sizeof(std::int64_t);
   return (bytes / Buffer::kAlignment + 6) * Buffer::kAlignment;  // each part starts a cache line

@@ -81,10 +81,10 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
                 std::int64_t phase_h, std::int64_t block, const float* sums, float* line) {
   const ConvProblem& p = plan.problem;
   const ConvAxis &h = plan.layout.height, &w = plan.layout.width;
-  const std::int64_t lane_step = tile.vectors * plan.lanes, phase_step = plan.layout.lanes * lane_step;
+  const std::int64_t lane_step = tile.vectors * plan.lanes, phase_step = plan.layout.channels * lane_step;
   const std::int64_t phases = w.phases(), oh = h.out, ow = w.out;
-  const std::int64_t first_co = block * plan.layout.lanes;
-  const std::int64_t channels = std::min(plan.layout.lanes, p.co_per_group() - first_co);
+  const std::int64_t first_co = block * plan.layout.channels;
+  const std::int64_t channels = std::min(plan.layout.channels, p.co_per_group() - first_co);
   T* y = static_cast<T*>(operands.y.raw());
   const T* biases = operands.bias.defined() ? static_cast<const T*>(operands.bias.raw()) : nullptr;
   // The tile's outputs of a row, phases interleaved, are [first, first + cols * phases), less what is
