@@ -139,8 +139,8 @@ class GoldenNetwork : public ::testing::TestWithParam<Parameter> {
   Sequential net_ = network(name_);
 };
 
-// fp32: PyTorch and upconv may each err by some units in every layer. Measured, they differ by at most 2^-20 of
-// the largest output, in FSRCNN.
+// fp32: PyTorch and upconv may each err by some units in every layer. Measured, they differ by at most 2^-20
+// of the largest output, in FSRCNN.
 TEST_P(GoldenNetwork, MatchesPyTorch) {
   const LoadReport report = net_.load(golden_file(name_ + ".h5"));
   EXPECT_TRUE(report.missing.empty() && report.unexpected.empty()) << report.to_string();
