@@ -17,6 +17,7 @@ namespace {
 
 using namespace hdf5_files;
 using test_module::message_of;
+using test_module::values;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using upconv::BFloat16;
@@ -26,11 +27,6 @@ using upconv::LoadError;
 using upconv::Shape;
 using upconv::StateDict;
 using upconv::Tensor;
-
-template <class T>
-std::vector<T> values(const Tensor& tensor) {
-  return {tensor.data<T>().begin(), tensor.data<T>().end()};
-}
 
 std::vector<std::string> names(const StateDict& weights) {
   std::vector<std::string> result;

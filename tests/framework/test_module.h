@@ -67,6 +67,12 @@ inline std::vector<std::uint32_t> bits_of(const upconv::Module& module) {
   return bits;
 }
 
+/// The elements, also of a tensor that is gone at the end of the expression.
+template <class T>
+std::vector<T> values(const upconv::Tensor& tensor) {
+  return {tensor.data<T>().begin(), tensor.data<T>().end()};
+}
+
 /// What `body` throws, as text; "" if nothing. Anything but `Expected` is passed on.
 template <class Expected, class Body>
 std::string message_of(const Body& body) {
