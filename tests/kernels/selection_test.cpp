@@ -67,7 +67,8 @@ TEST(Selection, ForcingByName) {
 TEST(Selection, ExplainTellsEveryRowsFate) {
   const ExecutionContext ctx;
   const std::string text = kernels::explain("linear", kRows, Size{4}, ctx);
-  EXPECT_THAT(text, HasSubstr("linear size4 on cpu"));
+  EXPECT_THAT(text,
+              HasSubstr("linear size4 on cpu, " + std::string(kernels::instruction_set(Device::cpu()))));
   EXPECT_THAT(text, HasSubstr("needs sm90"));
   EXPECT_THAT(text, HasSubstr("> even"));
   EXPECT_THAT(text, HasSubstr("fits, but an earlier row is faster"));
