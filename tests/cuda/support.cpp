@@ -1,0 +1,111 @@
+#include "support.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace upconv::test {
+
+namespace {
+
+constexpr std::size_t kBandBytes = 4096;
+
+/// Half an ulp of the type, relative, and the spacing of its subnormals.
+double unit_of(DType dtype) {
+  return dtype == DType::f16 ? 0x1p-11 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
+}
+double tiny_of(DType dtype) {
+  return dtype == DType::f16 ? 0x1p-24 : 0x1p-126;
+}
+
+}  // namespace
+
+Tensor random_tensor(const Shape& shape, DType dtype, Values values, Random& random) {
+  Tensor result = Tensor::empty(shape);
+  std::normal_distribution<float> normal;
+  std::uniform_int_distribution<int> sixteenths(-32, 32);
+  for (float& value : result.data<float>())
+    value = values == Values::exact ? static_cast<float>(sixteenths(random)) / 16.0f : normal(random);
+  return result.to(dtype);
+}
+
+Tensor random_slopes(std::int64_t count, DType dtype, Random& random) {
+  Tensor result = Tensor::empty({count});
+  std::uniform_int_distribution<int> exponent(1, 4);
+  for (float& value : result.data<float>())
+    value = std::ldexp(1.0f, -exponent(random));
+  return result.to(dtype);
+}
+
+Tensor absolute(const Tensor& x) {
+  Tensor result = x.to(DType::f32);
+  for (float& value : result.data<float>())
+    value = std::abs(value);
+  return result.to(x.dtype());
+}
+
+std::vector<double> doubles(ConstTensorView x) {
+  Tensor wide = Tensor::empty(x.shape(), DType::f64);
+  convert(wide, x);
+  const auto values = std::as_const(wide).data<double>();
+  return {values.begin(), values.end()};
+}
+
+GuardedTensor::GuardedTensor(const Shape& shape, DType dtype, int offset)
+    : spec_{shape, dtype, Device::cuda(0)}, begin_(kBandBytes + static_cast<std::size_t>(offset) * size_of(dtype)) {
+  const std::size_t bytes = begin_ + spec_.bytes() + kBandBytes;
+  memory_ = Tensor::full({static_cast<std::int64_t>(bytes / 8 + 1)}, -1.0, DType::i64, Device::cuda(0));
+}
+
+GuardedTensor::GuardedTensor(const Tensor& values, int offset)
+    : GuardedTensor(values.shape(), values.dtype(), offset) {
+  copy(view(), values);
+}
+
+TensorView GuardedTensor::view() const {
+  return {static_cast<std::byte*>(const_cast<Tensor&>(memory_).view().raw()) + begin_, spec_};
+}
+
+Tensor GuardedTensor::values() const {
+  const Tensor host = memory_.to(Device::cpu());
+  const auto* bytes = reinterpret_cast<const unsigned char*>(host.data<std::int64_t>().data());
+  const std::size_t total = host.spec().bytes(), end = begin_ + spec_.bytes();
+  std::size_t touched = 0;
+  for (std::size_t i = 0; i < total; ++i)
+    touched += (i < begin_ || i >= end) && bytes[i] != 0xff;
+  EXPECT_EQ(touched, 0u) << "bytes of the guard bands were written";
+  Tensor result = Tensor::empty(spec_.shape, spec_.dtype);
+  if (spec_.bytes() != 0) std::memcpy(result.view().raw(), bytes + begin_, spec_.bytes());
+  return result;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.spec() == b.spec() && (a.numel() == 0 || std::memcmp(a.view().raw(), b.view().raw(), a.spec().bytes()) == 0);
+}
+
+::testing::AssertionResult exactly_equal(const Tensor& actual, const Tensor& expected) {
+  const std::vector<double> a = doubles(actual), e = doubles(expected);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == e[i] || (std::isnan(a[i]) && std::isnan(e[i]))) continue;
+    return ::testing::AssertionFailure() << "element " << i << " of " << actual.spec() << " is " << a[i]
+                                         << ", expected " << e[i];
+  }
+  return ::testing::AssertionSuccess();
+}
+
+::testing::AssertionResult nearly_equal(const Tensor& actual, const Tensor& expected, const Tensor& bound,
+                                        double factor, int roundings) {
+  const std::vector<double> a = doubles(actual), e = doubles(expected), b = doubles(bound);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    // Actual and expected are each rounded once to the type, the actual one `roundings` times.
+    const double tolerance = factor * b[i] + (roundings + 1) * (unit_of(actual.dtype()) * std::abs(e[i]) + tiny_of(actual.dtype()));
+    if (!(std::abs(a[i] - e[i]) <= tolerance)) {
+      return ::testing::AssertionFailure()
+             << "element " << i << " of " << actual.spec() << " is " << a[i] << ", expected " << e[i]
+             << " within " << tolerance;
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+}  // namespace upconv::test
