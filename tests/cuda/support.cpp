@@ -52,7 +52,8 @@ std::vector<double> doubles(ConstTensorView x) {
 }
 
 GuardedTensor::GuardedTensor(const Shape& shape, DType dtype, int offset)
-    : spec_{shape, dtype, Device::cuda(0)}, begin_(kBandBytes + static_cast<std::size_t>(offset) * size_of(dtype)) {
+    : spec_{shape, dtype, Device::cuda(0)},
+      begin_(kBandBytes + static_cast<std::size_t>(offset) * size_of(dtype)) {
   const std::size_t bytes = begin_ + spec_.bytes() + kBandBytes;
   memory_ = Tensor::full({static_cast<std::int64_t>(bytes / 8 + 1)}, -1.0, DType::i64, Device::cuda(0));
 }
@@ -80,15 +81,16 @@ Tensor GuardedTensor::values() const {
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.spec() == b.spec() && (a.numel() == 0 || std::memcmp(a.view().raw(), b.view().raw(), a.spec().bytes()) == 0);
+  return a.spec() == b.spec() &&
+         (a.numel() == 0 || std::memcmp(a.view().raw(), b.view().raw(), a.spec().bytes()) == 0);
 }
 
 ::testing::AssertionResult exactly_equal(const Tensor& actual, const Tensor& expected) {
   const std::vector<double> a = doubles(actual), e = doubles(expected);
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (a[i] == e[i] || (std::isnan(a[i]) && std::isnan(e[i]))) continue;
-    return ::testing::AssertionFailure() << "element " << i << " of " << actual.spec() << " is " << a[i]
-                                         << ", expected " << e[i];
+    return ::testing::AssertionFailure()
+           << "element " << i << " of " << actual.spec() << " is " << a[i] << ", expected " << e[i];
   }
   return ::testing::AssertionSuccess();
 }
@@ -98,11 +100,11 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   const std::vector<double> a = doubles(actual), e = doubles(expected), b = doubles(bound);
   for (std::size_t i = 0; i < a.size(); ++i) {
     // Actual and expected are each rounded once to the type, the actual one `roundings` times.
-    const double tolerance = factor * b[i] + (roundings + 1) * (unit_of(actual.dtype()) * std::abs(e[i]) + tiny_of(actual.dtype()));
+    const double tolerance = factor * b[i] + (roundings + 1) * (unit_of(actual.dtype()) * std::abs(e[i]) +
+                                                                tiny_of(actual.dtype()));
     if (!(std::abs(a[i] - e[i]) <= tolerance)) {
-      return ::testing::AssertionFailure()
-             << "element " << i << " of " << actual.spec() << " is " << a[i] << ", expected " << e[i]
-             << " within " << tolerance;
+      return ::testing::AssertionFailure() << "element " << i << " of " << actual.spec() << " is " << a[i]
+                                           << ", expected " << e[i] << " within " << tolerance;
     }
   }
   return ::testing::AssertionSuccess();

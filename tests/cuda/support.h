@@ -38,7 +38,8 @@ Tensor absolute(const Tensor& x);
 /// The values as double, in row-major order.
 std::vector<double> doubles(ConstTensorView x);
 
-/// A GPU tensor between guard bands, `offset` elements past an aligned address; it and the bands start as NaN.
+/// A GPU tensor between guard bands, `offset` elements past an aligned address; it and the bands start as
+/// NaN.
 class GuardedTensor {
  public:
   GuardedTensor(const Shape& shape, DType dtype, int offset);
@@ -59,8 +60,8 @@ class GuardedTensor {
 bool same_bits(const Tensor& a, const Tensor& b);
 /// Compares bit for bit (0 and -0 are one, and so are NaNs).
 ::testing::AssertionResult exactly_equal(const Tensor& actual, const Tensor& expected);
-/// |actual - expected| <= factor * bound + the rounding of the result's type, element by element; `bound` is the
-/// sum of the products' absolute values. Roundings of the type may occur `roundings` times.
+/// |actual - expected| <= factor * bound + the rounding of the result's type, element by element; `bound` is
+/// the sum of the products' absolute values. Roundings of the type may occur `roundings` times.
 ::testing::AssertionResult nearly_equal(const Tensor& actual, const Tensor& expected, const Tensor& bound,
                                         double factor, int roundings = 1);
 
