@@ -68,7 +68,7 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
   const std::vector<ConvProblem> problems = conv_problems();
   ASSERT_GE(problems.size(), 200u);
   std::map<std::string_view, int> runs;
-  for (std::size_t i = 0; i < problems.size(); ++i) {
+  for (std::size_t i = 0; i < problems.size(); i += every()) {
     for (const DType dtype : kComputeDTypes) {
       ConvProblem problem = problems[i];
       problem.dtype = dtype;
@@ -195,7 +195,7 @@ TEST_F(CudaKernels, LinearRowsMatchTheReference) {
   std::uniform_int_distribution<std::int64_t> size(1, 150);
   while (problems.size() < 40)
     problems.push_back({.rows = size(random_), .in_features = size(random_), .out_features = size(random_)});
-  for (std::size_t i = 0; i < problems.size(); ++i) {
+  for (std::size_t i = 0; i < problems.size(); i += every()) {
     for (const DType dtype : kComputeDTypes) {
       for (const Values values : {Values::exact, Values::normal}) {
         kernels::LinearProblem p = problems[i];

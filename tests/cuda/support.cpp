@@ -1,7 +1,9 @@
 #include "support.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 namespace upconv::test {
@@ -19,6 +21,11 @@ double tiny_of(DType dtype) {
 }
 
 }  // namespace
+
+std::size_t every() {
+  const char* text = std::getenv("UPCONV_TEST_EVERY");
+  return text == nullptr ? 1 : std::max(1ul, std::stoul(text));
+}
 
 Tensor random_tensor(const Shape& shape, DType dtype, Values values, Random& random) {
   Tensor result = Tensor::empty(shape);

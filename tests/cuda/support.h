@@ -29,6 +29,10 @@ enum class Values {
 
 using Random = std::mt19937_64;
 
+/// Loops over problems take every n-th of them: UPCONV_TEST_EVERY in the environment, for runs under a slow
+/// tool.
+std::size_t every();
+
 /// A CPU tensor of random values.
 Tensor random_tensor(const Shape& shape, DType dtype, Values values, Random& random);
 /// Powers of two below one: slopes whose products are exact.
