@@ -40,7 +40,7 @@ nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || { echo "gpu_
 check() {
   local name=$1 log=$log_dir/$1.log start=$SECONDS verdict=ok passed skipped summary
   shift
-  timeout 400 "$@" >"$log" 2>&1 || verdict=FAILED
+  timeout 200 "$@" >"$log" 2>&1 || verdict=FAILED
   passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}.*/\1/p' "$log" | tail -1)
   skipped=$(grep -c '^\[  SKIPPED \].*ms)' "$log")
   summary=$(grep -E '^========= (ERROR|RACECHECK) SUMMARY' "$log" | tail -1)
@@ -53,12 +53,19 @@ grep -E '^(\[  FAILED|cuda\.)' "$log_dir/tests.log"
 
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -1)
 tools="memcheck racecheck initcheck synccheck"
-# Every seventh problem. Tests that make CUDA calls fail on purpose are left out.
+# Every seventh problem. Left out are tests that make CUDA calls fail on purpose; from racecheck, which runs them one
+# after the other, the many threads; from initcheck, which does not see what cuBLAS stores through the copy engine,
+# a linear layer.
 filter='CudaKernels.*:CudaLayers.*:CudaRuntime.*-*OutOfMemory*:*CaptureRefuses*:*DevicesThatAre*:*CallersStream*'
 for tool in $tools; do
+  case $tool in
+    racecheck) except=:*ManyThreads* ;;
+    initcheck) except=:*LinearMatches* ;;
+    *) except= ;;
+  esac
   if [ -n "$sanitizer" ]; then
     UPCONV_TEST_EVERY=7 check "$tool" "$sanitizer" --tool "$tool" --error-exitcode 9 --print-limit 20 \
-      "$binaries/cuda_test" "--gtest_filter=$filter" &
+      "$binaries/cuda_test" "--gtest_filter=$filter$except" &
   else
     echo "$tool: FAILED, compute-sanitizer is not here" >"$log_dir/$tool.line"
   fi

@@ -12,7 +12,8 @@
 // small images share a block) times kCo output channels of one group; a thread owns 4 pixels, 128 apart, and
 // all kCo channels: 4 * kCo fp32 accumulators. Weights pass through shared memory in chunks of 32 taps x 8
 // input channels x kCo, as floats, and are read back as broadcast float4s; inputs come through the L1 cache.
-// With kCo = 8 a tap and channel costs 4 loads from L1, 2 from shared memory and 32 FMAs.
+// With kCo = 8 a tap and channel costs 4 loads from L1, 2 from shared memory and 32 FMAs. What a tap adds to
+// an address is the same for all pixels, so a thread keeps one offset a pixel.
 // A pixel whose tap falls outside the image skips it, so a weight that is not finite never meets padding.
 // Bias and activation ride in the epilogue. Products are summed in one chain of fp32 FMAs.
 namespace upconv::kernels::cuda::plain {
@@ -65,29 +66,73 @@ __device__ void multiply_add(float (&acc)[kCo], float x, const float* w) {
   }
 }
 
+/// Where a pixel of a phase stands: image and position in the phase's grid.
+template <class Index>
+struct Pixel {
+  Index n, i, j;
+};
+
+template <class Index>
+__device__ Pixel<Index> pixel_at(Index pixel, const device::PhaseAxis<Index>& h,
+                                 const device::PhaseAxis<Index>& w) {
+  const Index line = pixel / w.count;
+  return {line / h.count, line % h.count, pixel % w.count};
+}
+
+/// The weights of one chunk as floats in shared memory, [tap][ci][co]; rows are padded so that filling them
+/// meets few bank conflicts.
+template <int kCo>
+struct Chunk {
+  static constexpr int kTapStride = kChunkCi * kCo + (kCo % 4 == 0 ? 4 : 1);
+  alignas(16) float weights[kChunkTaps * kTapStride];
+};
+
+/// Fills a chunk: a thread keeps to one tap, so that neighbours read neighbouring taps. `weight` is that of
+/// the block's first output channel and the chunk's first input channel.
+template <int kCo, class T, class Index>
+__device__ void fill(Chunk<kCo>& chunk, const T* weight, long long co_stride, long long ci_stride,
+                     int co_count, int ci_count, Index tap_first, int tap_count,
+                     const device::PhaseAxis<Index>& h, const device::PhaseAxis<Index>& w, Index kw) {
+  const int t = threadIdx.x % kChunkTaps;
+  if (t >= tap_count) return;
+  const Index th = (tap_first + t) / w.taps, tw = (tap_first + t) % w.taps;
+  const long long tap =
+      static_cast<long long>(h.first_tap + th * h.tap_step) * kw + (w.first_tap + tw * w.tap_step);
+#pragma unroll 4
+  for (int e = threadIdx.x / kChunkTaps; e < kChunkCi * kCo; e += kThreads / kChunkTaps) {
+    const int c = e / kCo, co = e % kCo;
+    const bool real = c < ci_count && co < co_count;
+    chunk.weights[t * Chunk<kCo>::kTapStride + e] =
+        real ? device::to_float(weight[co * co_stride + c * ci_stride + tap]) : 0.0f;
+  }
+}
+
 template <class T, int kCo, class Index>
-__global__ void __launch_bounds__(kThreads) convolve(const Params<T, Index> p) {
-  constexpr int kCiStride = kCo;  // of the chunk in shared memory, in floats
-  constexpr int kTapStride =
-      kChunkCi * kCo + (kCo % 4 == 0 ? 4 : 1);                  // padded: few bank conflicts when filled
-  __shared__ alignas(16) float chunk[kChunkTaps * kTapStride];  // [tap][ci][co]
+__global__ void __launch_bounds__(kThreads, sizeof(Index) == 4 ? 4 : 2) convolve(const Params<T, Index> p) {
+  // Of a pixel from the start of x, in elements. 32 bits are unsigned, to be added to a 64-bit address as is.
+  using Offset = std::conditional_t<sizeof(Index) == 4, unsigned, long long>;
+  using Unsigned = std::make_unsigned_t<Index>;
+  __shared__ Chunk<kCo> chunk;
   __shared__ device::PhaseAxis<Index> axes[2];
 
   const long long in_plane = static_cast<long long>(p.ih) * p.iw;
   const long long out_plane = static_cast<long long>(p.oh) * p.ow;
   const long long kernel_taps = static_cast<long long>(p.kh) * p.kw;
+  // weight(co, ci) starts at weight + co * co_stride + ci * ci_stride
+  const long long co_stride = p.transposed ? kernel_taps : p.ci * kernel_taps;
+  const long long ci_stride = p.transposed ? p.co * kernel_taps : kernel_taps;
 
   for (Index work = blockIdx.x; work < p.work; work += gridDim.x) {
     Index rest =
         work;  // channel blocks fastest: they read the same inputs; then phases: the same output lines
-    const Index co_block = rest % p.co_blocks;
+    const Index co_first = rest % p.co_blocks * kCo;
     rest /= p.co_blocks;
     const Index group = rest % p.groups;
     rest /= p.groups;
     const Index phase_w = rest % p.phases_w;
     rest /= p.phases_w;
     const Index phase_h = rest % p.phases_h;
-    const Index tile = rest / p.phases_h;
+    const Index tile_first = rest / p.phases_h * kTilePixels + static_cast<Index>(threadIdx.x);
 
     __syncthreads();  // nobody still reads the axes of the tile before
     if (threadIdx.x == 0) {
@@ -100,30 +145,20 @@ __global__ void __launch_bounds__(kThreads) convolve(const Params<T, Index> p) {
     __syncthreads();
     const device::PhaseAxis<Index> h = axes[0], w = axes[1];
     const Index pixels = p.n * h.count * w.count;
-    if (tile * kTilePixels >= pixels) continue;  // later phases have fewer pixels than the first
+    if (tile_first - static_cast<Index>(threadIdx.x) >= pixels) continue;  // later phases have fewer pixels
 
-    const Index co_first = co_block * kCo;
     const int co_count = static_cast<int>(p.co - co_first < kCo ? p.co - co_first : kCo);
-    bool live[kPixels];
-    Index row[kPixels], column[kPixels];  // input coordinates of tap 0
-    const T* image[kPixels];              // first channel of the group
-    T* out[kPixels];                      // first output channel of the block
+    Index row[kPixels], column[kPixels];  // input position, but for what tap and phase add
+    Offset base[kPixels];                 // the same as an offset into x
 #pragma unroll
-    for (int k = 0; k < kPixels; ++k) {
-      const Index pixel = tile * kTilePixels + k * kThreads + static_cast<Index>(threadIdx.x);
-      live[k] = pixel < pixels;
-      const Index j = pixel % w.count, i = pixel / w.count % h.count;
-      const long long n = live[k] ? pixel / w.count / h.count : 0;
-      row[k] = i * h.input_step + h.first_input;
-      column[k] = j * w.input_step + w.first_input;
-      image[k] = p.x + (n * p.groups + group) * p.ci * in_plane;
-      out[k] = p.y + ((n * p.groups + group) * p.co + co_first) * out_plane +
-               static_cast<long long>(h.first_output + i * h.output_step) * p.ow +
-               (w.first_output + j * w.output_step);
+    for (int k = 0; k < kPixels; ++k) {  // past the last pixel: the last one once more, which is not stored
+      const Index index = tile_first + k * kThreads;
+      const Pixel<Index> pixel = pixel_at(index < pixels ? index : pixels - 1, h, w);
+      row[k] = pixel.i * h.input_step;
+      column[k] = pixel.j * w.input_step;
+      base[k] = static_cast<Offset>((static_cast<Offset>(pixel.n) * p.groups + group) * p.ci * in_plane) +
+                static_cast<Offset>(row[k]) * static_cast<Offset>(p.iw) + static_cast<Offset>(column[k]);
     }
-    // weight(co, ci) starts at weight + co * co_stride + ci * ci_stride
-    const long long co_stride = p.transposed ? kernel_taps : p.ci * kernel_taps;
-    const long long ci_stride = p.transposed ? p.co * kernel_taps : kernel_taps;
     const T* weight = p.weight + (p.transposed ? group * p.ci * ci_stride : group * p.co * co_stride) +
                       co_first * co_stride;
 
@@ -134,46 +169,44 @@ __global__ void __launch_bounds__(kThreads) convolve(const Params<T, Index> p) {
       for (Index tap_first = 0; tap_first < taps; tap_first += kChunkTaps) {
         const int tap_count = static_cast<int>(taps - tap_first < kChunkTaps ? taps - tap_first : kChunkTaps);
         __syncthreads();
-        for (int e = threadIdx.x; e < tap_count * ci_count * kCo; e += kThreads) {
-          const int t = e % tap_count, c = e / tap_count % ci_count, co = e / tap_count / ci_count;
-          const Index th = (tap_first + t) / w.taps, tw = (tap_first + t) % w.taps;
-          const long long tap =
-              static_cast<long long>(h.first_tap + th * h.tap_step) * p.kw + (w.first_tap + tw * w.tap_step);
-          chunk[t * kTapStride + c * kCiStride + co] =
-              co < co_count ? device::to_float(weight[co * co_stride + (ci_first + c) * ci_stride + tap])
-                            : 0.0f;
-        }
+        fill<kCo>(chunk, weight + ci_first * ci_stride, co_stride, ci_stride, co_count, ci_count, tap_first,
+                  tap_count, h, w, p.kw);
         __syncthreads();
         Index th = tap_first / w.taps, tw = tap_first % w.taps;
         for (int t = 0; t < tap_count; ++t) {
-          bool inside[kPixels];
-          const T* source[kPixels];
-          bool all_inside = true;
+          const Index down = h.first_input + th * h.input_per_tap;
+          const Index right = w.first_input + tw * w.input_per_tap;
+          const T* source = p.x + (ci_first * in_plane + static_cast<long long>(down) * p.iw + right);
+          const float* tap_weights = chunk.weights + t * Chunk<kCo>::kTapStride;
+          bool inside = true;
 #pragma unroll
           for (int k = 0; k < kPixels; ++k) {
-            const Index ih = padded_index<Index>(row[k] + th * h.input_per_tap, p.ih, p.padding_mode);
-            const Index iw = padded_index<Index>(column[k] + tw * w.input_per_tap, p.iw, p.padding_mode);
-            inside[k] = live[k] && ih >= 0 && ih < p.ih && iw >= 0 && iw < p.iw;
-            all_inside = all_inside && inside[k];
-            source[k] = image[k] + ci_first * in_plane + static_cast<long long>(ih) * p.iw + iw;
+            inside = inside && static_cast<Unsigned>(row[k] + down) < static_cast<Unsigned>(p.ih) &&
+                     static_cast<Unsigned>(column[k] + right) < static_cast<Unsigned>(p.iw);
           }
-          const float* tap_weights = chunk + t * kTapStride;
-          if (all_inside) {
+          if (inside) {
 #pragma unroll 4
             for (int c = 0; c < ci_count; ++c) {
+              float values[kPixels];
 #pragma unroll
-              for (int k = 0; k < kPixels; ++k) {
-                multiply_add(acc[k], device::to_float(__ldg(source[k])), tap_weights + c * kCiStride);
-                source[k] += in_plane;
-              }
+              for (int k = 0; k < kPixels; ++k)
+                values[k] = device::to_float(__ldg(source + base[k]));
+#pragma unroll
+              for (int k = 0; k < kPixels; ++k)
+                multiply_add(acc[k], values[k], tap_weights + c * kCo);
+              source += in_plane;
             }
-          } else {
+          } else {  // at a border, pixel by pixel
 #pragma unroll
             for (int k = 0; k < kPixels; ++k) {
-              if (!inside[k]) continue;
+              const Index ih = padded_index<Index>(row[k] + down, p.ih, p.padding_mode);
+              const Index iw = padded_index<Index>(column[k] + right, p.iw, p.padding_mode);
+              if (ih < 0 || ih >= p.ih || iw < 0 || iw >= p.iw) continue;
+              const T* at = source + base[k] +
+                            (static_cast<long long>(ih - row[k] - down) * p.iw + (iw - column[k] - right));
               for (int c = 0; c < ci_count; ++c) {
-                multiply_add(acc[k], device::to_float(__ldg(source[k])), tap_weights + c * kCiStride);
-                source[k] += in_plane;
+                multiply_add(acc[k], device::to_float(__ldg(at)), tap_weights + c * kCo);
+                at += in_plane;
               }
             }
           }
@@ -186,16 +219,21 @@ __global__ void __launch_bounds__(kThreads) convolve(const Params<T, Index> p) {
     }
 
 #pragma unroll
-    for (int co = 0; co < kCo; ++co) {
-      if (co >= co_count) continue;  // no `break`: acc must stay in registers
-      const long long channel = static_cast<long long>(group) * p.co + co_first + co;
-      const float bias = p.bias == nullptr ? 0.0f : device::to_float(p.bias[channel]);
-      const float slope = p.activation.slope_of(channel);
+    for (int k = 0; k < kPixels; ++k) {
+      const Index index = tile_first + k * kThreads;
+      if (index >= pixels) continue;
+      const Pixel<Index> pixel = pixel_at(index, h, w);
+      const long long first = (static_cast<long long>(pixel.n) * p.groups + group) * p.co + co_first;
+      T* out = p.y + first * out_plane +
+               static_cast<long long>(h.first_output + pixel.i * h.output_step) * p.ow +
+               (w.first_output + pixel.j * w.output_step);
 #pragma unroll
-      for (int k = 0; k < kPixels; ++k) {
-        if (!live[k]) continue;
-        out[k][co * out_plane] =
-            device::from_float<T>(device::activate(p.activation.function, acc[k][co] + bias, slope));
+      for (int co = 0; co < kCo; ++co) {
+        if (co >= co_count) continue;  // no `break`: acc must stay in registers
+        const long long channel = static_cast<long long>(group) * p.co + co_first + co;
+        const float bias = p.bias == nullptr ? 0.0f : device::to_float(p.bias[channel]);
+        out[co * out_plane] = device::from_float<T>(device::activate_compact(
+            p.activation.function, acc[k][co] + bias, p.activation.slope_of(channel)));
       }
     }
   }

@@ -6,13 +6,16 @@
 // A row-major matrix is the transpose of a column-major one, so cuBLAS is asked for y^T = W x^T. For a linear
 // layer the bias then goes along D's columns and rides in the product's epilogue. For images D is [pixels,
 // channels] and the bias goes along its rows, which no epilogue offers: it is written to y first and the
-// product is added to it, so that 16-bit outputs are still rounded once. Activations other than none take one
-// more pass, in place.
+// product is added to it. Activations other than none take one more pass, in place. So 16-bit outputs are
+// rounded before the activation and, of a linear layer in bf16, before the bias too, as in PyTorch.
 namespace upconv::kernels::cuda::cublaslt {
 
 namespace {
 
 constexpr std::int64_t kLargest = 0x7fffffff;  // cuBLAS counts in int
+// Measured on an H200, 4 images of 512 x 512 with bias: 8 -> 3 channels take 45 us here (f16: 28), 25 in
+// cuda.plain (21); 16 -> 16 channels take 116 us here (43), 108 in cuda.plain (109).
+constexpr std::int64_t kFewestWeights = 128;
 
 Verdict supports_device(const DeviceCaps& caps) {
   return caps.compute_capability >= 75 ? Verdict::yes()
@@ -28,6 +31,7 @@ Verdict supports(const ConvProblem& p, const DeviceCaps& caps) {
     return Verdict::no("only without padding");
   }
   if (p.groups != 1) return Verdict::no("only for one group");
+  if (p.ci * p.co < kFewestWeights) return Verdict::no("with so few channels a plain pass is faster");
   if (static_cast<double>(p.ih) * static_cast<double>(p.iw) > static_cast<double>(kLargest) ||
       p.n > kLargest) {
     return Verdict::no("an image must have fewer than 2^31 pixels");

@@ -34,14 +34,14 @@ constexpr std::string_view kCorners[] = {
     "n1ci1ih2iw3000co1kh1kw3_s1x1_p0x1_op0x0_d1x1_g1_f32",   // one long row
     "n1ci1ih3000iw1co1kh3kw1_s2x1_p1x0_op1x0_d1x1_g1_f32",   // one long column
     "n2ci64ih6iw5co48kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",    // a matrix product
-    "n3ci5ih7iw3co7kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",      // ... with nothing aligned
+    "n3ci13ih7iw3co11kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",    // ... with nothing aligned
     "n1ci8ih16iw16co8kh2kw2_s2x2_p0x0_op0x0_d1x1_g1_f32",    // kernel = stride
     "n1ci3ih4iw4co3kh1kw1_s2x2_p0x0_op1x1_d1x1_g1_f32",      // 1x1 with stride
     "n2ci3ih9iw8co5kh3kw3_s1x1_p1x1_zeros_d1x1_g1_f32",      // ordinary convolutions from here
     "n2ci3ih9iw8co5kh3kw3_s2x3_p2x2_zeros_d1x1_g1_f32",
     "n2ci4ih9iw8co8kh3kw3_s1x1_p2x2_zeros_d2x2_g2_f32",
     "n1ci5ih1iw1co3kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
-    "n1ci5ih6iw7co3kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
+    "n1ci15ih6iw7co13kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
     "n3ci64ih6iw5co48kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
     "n1ci2ih5iw5co3kh5kw5_s1x1_p4x4_reflect_d1x1_g1_f32",  // reflection up to the far edge
     "n2ci2ih5iw6co3kh3kw5_s2x1_p1x2_reflect_d1x1_g1_f32",

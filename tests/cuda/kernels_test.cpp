@@ -92,6 +92,9 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
                              data.bias.defined() ? " bias" : "",
                              values == Values::exact ? " exact" : " normal"));
         ++runs[row.name];
+        // A matrix product's 16-bit result is rounded before the activation, as PyTorch's is.
+        const bool twice = row.name == "cuda.cublaslt" && kind != ActivationKind::none;
+        const double factor = 0x1p-21 + (twice ? unit_of(dtype) : 0.0);
         Tensor first;
         for (int repeat = 0; repeat < 2; ++repeat) {
           const GuardedTensor y(problem.y_shape(), dtype, static_cast<int>(i % 8));
@@ -109,7 +112,7 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
             if (values == Values::exact) {
               ASSERT_TRUE(exactly_equal(actual, expected));
             } else {
-              ASSERT_TRUE(nearly_equal(actual, expected, bound, 0x1p-21, 2));
+              ASSERT_TRUE(nearly_equal(actual, expected, bound, factor, 2));
             }
             first = std::move(actual);
           } else {
@@ -227,12 +230,14 @@ TEST_F(CudaKernels, LinearRowsMatchTheReference) {
                         .y = y.view()},
                        ctx);
             Tensor actual = y.values();
+            // A matrix product's bf16 result is rounded before the bias is added, as PyTorch's is.
+            const bool twice = row.name == "cuda.cublaslt" && has_bias && dtype != DType::f32;
             if (repeat == 1) {
               ASSERT_TRUE(same_bits(actual, first));
-            } else if (values == Values::exact) {
+            } else if (values == Values::exact && !twice) {
               ASSERT_TRUE(exactly_equal(actual, expected));
             } else {
-              ASSERT_TRUE(nearly_equal(actual, expected, bound, 0x1p-21));
+              ASSERT_TRUE(nearly_equal(actual, expected, bound, 0x1p-21 + (twice ? unit_of(dtype) : 0.0)));
             }
             first = std::move(actual);
           }
@@ -269,7 +274,7 @@ TEST_F(CudaKernels, ElementwiseRowsMatchTheCpu) {
           const Activation activation{.kind = p.kind, .slopes = slopes.view()};
           for (const auto& row : kernels::activation_rows(Device::Type::cuda)) {
             row.launch(p, {.x = x.view(), .activation = activation, .y = y.view()}, ctx);
-            ASSERT_TRUE(nearly_equal(y.values(), expected, expected, 0x1p-21));
+            ASSERT_TRUE(nearly_equal(y.values(), expected, absolute(expected), 0x1p-21));
             const Tensor apart = y.values();
             row.launch(p, {.x = x.view(), .activation = activation, .y = x.view()}, ctx);  // in place
             ASSERT_TRUE(same_bits(x.values(), apart));

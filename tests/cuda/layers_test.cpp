@@ -96,8 +96,6 @@ TEST_F(CudaLayers, EachMatchesTheCpu) {
               .padding_mode = PaddingMode::replicate}),
       {{2, 4, 5, 7}});
   add(Conv2d({.in_channels = 16, .out_channels = 8, .kernel_size = 1}), {{2, 16, 9, 7}});
-  add(Linear({.in_features = 33, .out_features = 20}), {{4, 33}, {33}, {2, 3, 33}, {0, 33}});
-  add(Linear({.in_features = 64, .out_features = 32, .bias = false}), {{16, 64}});
   add(BatchNorm2d({.num_features = 7}), {{2, 7, 5, 3}, {0, 7, 5, 3}, {1, 7, 16, 16}});
   add(BatchNorm2d({.num_features = 7, .affine = false}), {{2, 7, 5, 3}});
   add(ReLU(), {{2, 7, 5, 3}, {1}, {}});
@@ -110,6 +108,14 @@ TEST_F(CudaLayers, EachMatchesTheCpu) {
     for (const Shape& shape : one.shapes)
       compare(*one.module, shape);
   }
+}
+
+TEST_F(CudaLayers, LinearMatchesTheCpu) {
+  Linear with_bias({.in_features = 33, .out_features = 20});
+  for (const Shape& shape : {Shape{4, 33}, Shape{33}, Shape{2, 3, 33}, Shape{0, 33}})
+    compare(with_bias, shape);
+  Linear without({.in_features = 64, .out_features = 32, .bias = false});
+  compare(without, {16, 64});
 }
 
 Sequential decoder() {

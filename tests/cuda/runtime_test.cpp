@@ -159,10 +159,10 @@ TEST_F(CudaRuntime, ForwardIntoIsCapturedAndReplayed) {
     const Tensor fresh = input(), expected = on_cpu(net, fresh);
     net.prepare(
         ctx);  // on_cpu prepared it elsewhere; the graph keeps to the memory it captured, so capture again
-    ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
-    net.forward_into(x, y, ctx);
     cudaGraphExecDestroy(executable);
     cudaGraphDestroy(graph);
+    ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+    net.forward_into(x, y, ctx);
     ASSERT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
     ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
     ctx.copy(x, fresh);

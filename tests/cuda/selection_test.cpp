@@ -40,7 +40,9 @@ TEST(CudaSelection, MatrixProductsGoToCublasLtAndTheRestToPlain) {
     EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_bf16", capability), "cuda.cublaslt");
     EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s2x2_p0x0_op0x0_d1x1_g1_f32", capability), "cuda.plain");
     EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_op0x0_d1x1_g2_f32", capability), "cuda.plain");
-    EXPECT_EQ(selected("n1ci1ih65536iw65536co1kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f16", capability), "cuda.plain");
+    EXPECT_EQ(selected("n1ci8ih8iw8co3kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32", capability), "cuda.plain");
+    EXPECT_EQ(selected("n1ci16ih65536iw65536co16kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f16", capability),
+              "cuda.plain");
   }
   EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32", 70), "cuda.plain");
 }

@@ -12,15 +12,16 @@ namespace {
 
 constexpr std::size_t kBandBytes = 4096;
 
-/// Half an ulp of the type, relative, and the spacing of its subnormals.
-double unit_of(DType dtype) {
-  return dtype == DType::f16 ? 0x1p-11 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
-}
+/// The spacing of the type's subnormals.
 double tiny_of(DType dtype) {
   return dtype == DType::f16 ? 0x1p-24 : 0x1p-126;
 }
 
 }  // namespace
+
+double unit_of(DType dtype) {
+  return dtype == DType::f16 ? 0x1p-11 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
+}
 
 std::size_t every() {
   const char* text = std::getenv("UPCONV_TEST_EVERY");

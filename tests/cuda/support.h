@@ -60,6 +60,8 @@ class GuardedTensor {
   std::size_t begin_ = 0;  // bytes
 };
 
+/// Half an ulp of the type, relative.
+double unit_of(DType dtype);
 /// True if both CPU tensors hold the same bits.
 bool same_bits(const Tensor& a, const Tensor& b);
 /// Compares bit for bit (0 and -0 are one, and so are NaNs).

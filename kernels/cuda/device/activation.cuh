@@ -37,4 +37,15 @@ __device__ inline float activate(Function function, float value, float slope) {
   return value;
 }
 
+/// The same for epilogues, which stand unrolled many times in a kernel: the long functions are called.
+__device__ __noinline__ static float activate_smooth(Function function, float value) {
+  return activate(function, value, 0.0f);
+}
+__device__ inline float activate_compact(Function function, float value, float slope) {
+  if (function == Function::none) return value;
+  if (function == Function::relu) return value < 0.0f ? 0.0f : value;
+  if (function == Function::leaky) return value < 0.0f ? value * slope : value;
+  return activate_smooth(function, value);
+}
+
 }  // namespace upconv::kernels::cuda::device
