@@ -218,6 +218,7 @@ void Module::check_dtype(const TensorSpec& x) const {
 }
 
 Tensor Module::forward(ConstTensorView x, ExecutionContext& ctx) const {
+  check_input(x, ctx);
   Tensor y = make_output(output_spec(x.spec()), ctx);
   forward_into(x, y, ctx);
   return y;
@@ -232,22 +233,29 @@ Tensor Module::make_output(const TensorSpec& spec, ExecutionContext& ctx) const 
 }
 
 void Module::forward_into(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  check_forward(x, y, output_spec(x.spec()), ctx);
+  check_input(x, ctx);
+  check_forward(x, y, output_spec(x.spec()));
   do_forward(x, y, ctx);
 }
 
-void Module::check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted,
-                           const ExecutionContext& ctx) const {
+void Module::check_input(ConstTensorView x, const ExecutionContext& ctx) const {
+  if (!x.defined()) throw ArgumentError(message(display_name(), ": the input is not a tensor (undefined)"));
   check_prepared(ctx);
   if (x.device() != ctx.device()) {
     throw DeviceError(message(display_name(), ": input is on ", x.device(), ", the context on ", ctx.device(),
                               ": copy the input with x.to(ctx.device())"));
   }
+}
+
+void Module::check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted) const {
+  if (!y.defined()) throw ArgumentError(message(display_name(), ": the output is not a tensor (undefined)"));
   if (y.shape() != wanted.shape) {
     throw ShapeError(message(display_name(), ": output expected ", wanted.shape, ", got ", y.shape()));
   }
-  if (y.spec() != wanted)
+  if (y.dtype() != wanted.dtype)
     throw DTypeError(message(display_name(), ": output expected ", wanted, ", got ", y.spec()));
+  if (y.device() != wanted.device)
+    throw DeviceError(message(display_name(), ": output expected ", wanted, ", got ", y.spec()));
   if (overlap(x, y) && !(runs_in_place() && x.raw() == y.raw())) {
     throw ArgumentError(
         message(display_name(), ": input and output overlap in memory: give the output its own tensor"));

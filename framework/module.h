@@ -88,9 +88,10 @@ class Module {
 
   /// An undefined tensor for a run's output. Throws: CudaError naming this module.
   Tensor make_output(const TensorSpec& spec, ExecutionContext& ctx) const;
-  /// Every check of a run whose output should be `wanted`. Throws as forward_into does.
-  void check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted,
-                     const ExecutionContext& ctx) const;
+  /// The checks of a run that come before output_spec. Throws as forward_into does.
+  void check_input(ConstTensorView x, const ExecutionContext& ctx) const;
+  /// The checks of a run whose output should be `wanted`. Throws as forward_into does.
+  void check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted) const;
   /// Throws DTypeError unless `x` is of a type that layers compute on and the same as the parameters'.
   void check_dtype(const TensorSpec& x) const;
 

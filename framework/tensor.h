@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ranges>
 #include <span>
 
 #include <upconv/framework/memory.h>
@@ -75,6 +76,12 @@ class Tensor {
   template <Element T>
   static Tensor from(std::span<const T> values, const Shape& shape) {
     return copy_of(values.data(), values.size(), TensorSpec{shape, dtype_of<T>(), Device::cpu()});
+  }
+  /// The same from a vector or array.
+  template <std::ranges::contiguous_range Values>
+    requires Element<std::ranges::range_value_t<Values>>
+  static Tensor from(const Values& values, const Shape& shape) {
+    return from(std::span<const std::ranges::range_value_t<Values>>(values), shape);
   }
 
   bool defined() const { return defined_; }

@@ -40,12 +40,13 @@ void Workspace::rewind(std::size_t block, std::size_t used) noexcept {
   block_ = block;
   used_ = used;
   if (scopes_ != 0 || blocks_.size() < 2) return;
-  // One block instead: what this run needed is a fair guess of what the next one needs.
+  // One block for next time: the run that needed several is a fair guess of what the next one needs. It is
+  // allocated now, so that one run is enough to be warm.
   const std::size_t bytes = capacity();
   blocks_.clear();
   try {
     add_block(bytes);
-  } catch (...) {  // the next run allocates what it needs, and reports it if it cannot
+  } catch (...) {  // this runs in a destructor: the next run will ask again, and tell its caller
     blocks_.clear();
   }
 }

@@ -51,7 +51,7 @@ class Workspace {
   std::vector<Buffer> blocks_;  // after the outermost scope ends, at most one
   std::size_t block_ = 0;       // the block being filled
   std::size_t used_ = 0;        // bytes taken of it
-  std::size_t scopes_ = 0;
+  std::size_t scopes_ = 0;      // open ones
 };
 
 }  // namespace upconv

@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <string>
 
-#include "conv_problems.h"
-#include "support.h"
+#include "cuda/support.h"
 #include <gmock/gmock.h>
 
 #include <upconv/kernels/channel_affine.h>
@@ -31,7 +30,7 @@ const Row& reference_row(std::span<const Row> rows) {
   return *std::ranges::find(rows, "cpu.reference", &Row::name);
 }
 
-struct ConvCase {
+struct CpuCase {
   Tensor x, weight, bias, slopes;
   Activation activation;
 
@@ -44,7 +43,7 @@ struct ConvCase {
   }
 };
 
-Tensor reference(const ConvProblem& problem, const ConvCase& data) {
+Tensor reference(const ConvProblem& problem, const CpuCase& data) {
   ExecutionContext ctx;
   Tensor y = Tensor::empty(problem.y_shape(), problem.dtype);
   if (y.numel() > 0) {
@@ -54,18 +53,18 @@ Tensor reference(const ConvProblem& problem, const ConvCase& data) {
 }
 
 /// Sum of |x * w| and |bias| for every output.
-Tensor sum_of_magnitudes(const ConvProblem& problem, const ConvCase& data) {
-  const ConvCase positive{.x = absolute(data.x),
-                          .weight = absolute(data.weight),
-                          .bias = data.bias.defined() ? absolute(data.bias) : Tensor(),
-                          .slopes = {},
-                          .activation = {}};
+Tensor sum_of_magnitudes(const ConvProblem& problem, const CpuCase& data) {
+  const CpuCase positive{.x = absolute(data.x),
+                         .weight = absolute(data.weight),
+                         .bias = data.bias.defined() ? absolute(data.bias) : Tensor(),
+                         .slopes = {},
+                         .activation = {}};
   return reference(problem, positive);
 }
 
 TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
   ExecutionContext ctx({.device = Device::cuda(0)});
-  const std::vector<ConvProblem> problems = conv_problems();
+  const std::vector<ConvProblem> problems = gpu_problems();
   ASSERT_GE(problems.size(), 200u);
   std::map<std::string_view, int> runs;
   for (std::size_t i = 0; i < problems.size(); i += every()) {
@@ -74,18 +73,18 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
       problem.dtype = dtype;
       const Values values = (i + static_cast<std::size_t>(dtype)) % 2 == 0 ? Values::exact : Values::normal;
       const auto kind = static_cast<ActivationKind>((i / 2) % (values == Values::exact ? 4 : 6));
-      ConvCase data{.x = random_tensor(problem.x_shape(), dtype, values, random_),
-                    .weight = random_tensor(problem.weight_shape(), dtype, values, random_),
-                    .bias = flip() ? random_tensor({problem.co}, dtype, values, random_) : Tensor(),
-                    .slopes = {},
-                    .activation = {.kind = kind, .negative_slope = 0.125f}};
+      CpuCase data{.x = random_tensor(problem.x_shape(), dtype, values, random_),
+                   .weight = random_tensor(problem.weight_shape(), dtype, values, random_),
+                   .bias = flip() ? random_tensor({problem.co}, dtype, values, random_) : Tensor(),
+                   .slopes = {},
+                   .activation = {.kind = kind, .negative_slope = 0.125f}};
       if (kind == ActivationKind::prelu) data.slopes = random_slopes(flip() ? 1 : problem.co, dtype, random_);
       const Tensor expected = reference(problem, data);
       const Tensor bound = sum_of_magnitudes(problem, data);
 
-      const GuardedTensor x(data.x, offset()), weight(data.weight, offset());
-      const GuardedTensor bias(data.bias.defined() ? data.bias : data.x, offset());
-      const GuardedTensor slopes(data.slopes.defined() ? data.slopes : data.x, offset());
+      const GuardedGpuTensor x(data.x, offset()), weight(data.weight, offset());
+      const GuardedGpuTensor bias(data.bias.defined() ? data.bias : data.x, offset());
+      const GuardedGpuTensor slopes(data.slopes.defined() ? data.slopes : data.x, offset());
       for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
         if (!row.supports(problem, ctx.caps()).supported || problem.n == 0) continue;
         SCOPED_TRACE(message(row.name, ' ', problem.op(), ' ', problem.to_string(), ' ', name_of(kind),
@@ -97,7 +96,7 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
         const double factor = 0x1p-21 + (twice ? unit_of(dtype) : 0.0);
         Tensor first;
         for (int repeat = 0; repeat < 2; ++repeat) {
-          const GuardedTensor y(problem.y_shape(), dtype, static_cast<int>(i % 8));
+          const GuardedGpuTensor y(problem.y_shape(), dtype, static_cast<int>(i % 8));
           ConvOperands operands{.x = x.view(),
                                 .weight = weight.view(),
                                 .packed_weight = {},
@@ -131,19 +130,19 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
 TEST_F(CudaKernels, ConvolutionInTf32IsAskedFor) {
   ExecutionContext ctx({.device = Device::cuda(0), .precision = Precision::tf32});
   ConvProblem problem = ConvProblem::parse("n2ci64ih16iw16co64kh1kw1_s1x1_p0x0_zeros_d1x1_g1_tf32");
-  const ConvCase data{.x = random_tensor(problem.x_shape(), DType::f32, Values::normal, random_),
-                      .weight = random_tensor(problem.weight_shape(), DType::f32, Values::normal, random_),
-                      .bias = {},
-                      .slopes = {},
-                      .activation = {}};
+  const CpuCase data{.x = random_tensor(problem.x_shape(), DType::f32, Values::normal, random_),
+                     .weight = random_tensor(problem.weight_shape(), DType::f32, Values::normal, random_),
+                     .bias = {},
+                     .slopes = {},
+                     .activation = {}};
   const Tensor expected = reference(problem, data), bound = sum_of_magnitudes(problem, data);
-  const GuardedTensor x(data.x, 0), weight(data.weight, 0);
+  const GuardedGpuTensor x(data.x, 0), weight(data.weight, 0);
   for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
     if (!row.supports(problem, ctx.caps()).supported) continue;
     for (const Precision precision : {Precision::fp32, Precision::tf32}) {
       SCOPED_TRACE(message(row.name, ' ', name_of(precision)));
       problem.precision = precision;
-      const GuardedTensor y(problem.y_shape(), DType::f32, 0);
+      const GuardedGpuTensor y(problem.y_shape(), DType::f32, 0);
       row.launch(problem,
                  {.x = x.view(),
                   .weight = weight.view(),
@@ -164,16 +163,16 @@ TEST_F(CudaKernels, ValuesThatAreNotFiniteStayWhereTheyBelong) {
   for (const char* text : {"n1ci2ih5iw6co9kh3kw3_s2x1_p1x1_op1x0_d1x1_g1_f32",
                            "n1ci2ih5iw6co9kh3kw3_s1x2_p1x1_zeros_d1x1_g1_f32"}) {
     const ConvProblem problem = ConvProblem::parse(text);
-    ConvCase data{.x = random_tensor(problem.x_shape(), DType::f32, Values::exact, random_),
-                  .weight = random_tensor(problem.weight_shape(), DType::f32, Values::exact, random_),
-                  .bias = {},
-                  .slopes = {},
-                  .activation = {}};
+    CpuCase data{.x = random_tensor(problem.x_shape(), DType::f32, Values::exact, random_),
+                 .weight = random_tensor(problem.weight_shape(), DType::f32, Values::exact, random_),
+                 .bias = {},
+                 .slopes = {},
+                 .activation = {}};
     data.weight.data<float>()[4] = INFINITY;
     data.x.data<float>()[7] = NAN;
     data.x.data<float>()[0] = -INFINITY;
     const Tensor expected = reference(problem, data);
-    const GuardedTensor x(data.x, 0), weight(data.weight, 0), y(problem.y_shape(), DType::f32, 1);
+    const GuardedGpuTensor x(data.x, 0), weight(data.weight, 0), y(problem.y_shape(), DType::f32, 1);
     const auto rows = kernels::convolution_rows(Device::Type::cuda);
     rows.back().launch(problem,
                        {.x = x.view(),
@@ -209,20 +208,21 @@ TEST_F(CudaKernels, LinearRowsMatchTheReference) {
         const bool has_bias = flip();
         // A linear layer is a convolution of one-pixel images, which the convolution's reference computes.
         const ConvProblem pixels{.n = p.rows, .ci = p.in_features, .co = p.out_features, .dtype = dtype};
-        const ConvCase data{.x = host_x.clone().reshape(pixels.x_shape()),
-                            .weight = host_w.clone().reshape(pixels.weight_shape()),
-                            .bias = has_bias ? host_b.clone() : Tensor(),
-                            .slopes = {},
-                            .activation = {}};
+        const CpuCase data{.x = host_x.clone().reshape(pixels.x_shape()),
+                           .weight = host_w.clone().reshape(pixels.weight_shape()),
+                           .bias = has_bias ? host_b.clone() : Tensor(),
+                           .slopes = {},
+                           .activation = {}};
         const Tensor expected = reference(pixels, data), bound = sum_of_magnitudes(pixels, data);
-        const GuardedTensor x(host_x, i % 3 == 0 ? 0 : offset()), w(host_w, i % 3 == 0 ? 0 : offset()),
+        const GuardedGpuTensor x(host_x, i % 3 == 0 ? 0 : offset()), w(host_w, i % 3 == 0 ? 0 : offset()),
             b(host_b, 0);
         for (const auto& row : kernels::linear_rows(Device::Type::cuda)) {
           SCOPED_TRACE(message(row.name, ' ', p.to_string(), has_bias ? " bias" : ""));
           ASSERT_TRUE(row.supports(p, ctx.caps()).supported);
           Tensor first;
           for (int repeat = 0; repeat < 2; ++repeat) {
-            const GuardedTensor y({p.rows, p.out_features}, dtype, i % 3 == 0 ? 0 : static_cast<int>(i % 8));
+            const GuardedGpuTensor y({p.rows, p.out_features}, dtype,
+                                     i % 3 == 0 ? 0 : static_cast<int>(i % 8));
             row.launch(p,
                        {.x = x.view(),
                         .weight = w.view(),
@@ -270,7 +270,7 @@ TEST_F(CudaKernels, ElementwiseRowsMatchTheCpu) {
           kernels::activation(
               p, {.x = host_x, .activation = {.kind = p.kind, .slopes = host_slopes}, .y = expected}, "",
               cpu);
-          const GuardedTensor x(host_x, shift), slopes(host_slopes, 1), y(shape, dtype, shift);
+          const GuardedGpuTensor x(host_x, shift), slopes(host_slopes, 1), y(shape, dtype, shift);
           const Activation activation{.kind = p.kind, .slopes = slopes.view()};
           for (const auto& row : kernels::activation_rows(Device::Type::cuda)) {
             row.launch(p, {.x = x.view(), .activation = activation, .y = y.view()}, ctx);
@@ -289,7 +289,8 @@ TEST_F(CudaKernels, ElementwiseRowsMatchTheCpu) {
         const Tensor exact_x = random_tensor(shape, dtype, Values::exact, random_);
         Tensor expected = Tensor::empty(shape, dtype);
         kernels::channel_affine(p, {.x = exact_x, .scale = scale, .shift = move, .y = expected}, "", cpu);
-        const GuardedTensor x(exact_x, shift), gpu_scale(scale, 1), gpu_move(move, 2), y(shape, dtype, shift);
+        const GuardedGpuTensor x(exact_x, shift), gpu_scale(scale, 1), gpu_move(move, 2),
+            y(shape, dtype, shift);
         for (const auto& row : kernels::channel_affine_rows(Device::Type::cuda)) {
           row.launch(p, {.x = x.view(), .scale = gpu_scale.view(), .shift = gpu_move.view(), .y = y.view()},
                      ctx);

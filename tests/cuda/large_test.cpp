@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "support.h"
+#include "cuda/support.h"
 #include <cuda_runtime.h>
 
 #include <upconv/framework/cuda_interop.h>

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "support.h"
+#include "cuda/support.h"
 #include <gmock/gmock.h>
 
 // Every layer, and networks of them, on the GPU against the same module on the CPU.
@@ -48,7 +48,7 @@ class CudaLayers : public Gpu {
       ASSERT_EQ(y.device(), Device::cuda(0));
       Tensor scale = Tensor::full(expected.shape(), 0.0);
       double most = 1.0;
-      for (const double v : doubles(expected))
+      for (const double v : to_doubles(expected))
         most = std::max(most, std::abs(v));
       for (float& v : scale.data<float>())
         v = static_cast<float>(most);

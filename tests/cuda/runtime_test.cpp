@@ -3,7 +3,7 @@
 #include <thread>
 #include <vector>
 
-#include "support.h"
+#include "cuda/support.h"
 #include <cuda_runtime.h>
 #include <gmock/gmock.h>
 
@@ -131,8 +131,8 @@ TEST_F(CudaRuntime, CopiesOfEverySize) {
   }
   const Tensor zeros = Tensor::zeros({3, 5}, DType::f16, kGpu),
                ones = Tensor::full({3, 5}, 1.0, DType::bf16, kGpu);
-  EXPECT_EQ(doubles(zeros.to(Device::cpu())), std::vector<double>(15, 0.0));
-  EXPECT_EQ(doubles(ones.to(Device::cpu())), std::vector<double>(15, 1.0));
+  EXPECT_EQ(to_doubles(zeros.to(Device::cpu())), std::vector<double>(15, 0.0));
+  EXPECT_EQ(to_doubles(ones.to(Device::cpu())), std::vector<double>(15, 1.0));
   Tensor short_one = Tensor::empty({2});
   EXPECT_THROW(ctx.copy(short_one, zeros), ShapeError);
 }

@@ -1,7 +1,6 @@
 #include <array>
 
-#include "conv_problems.h"
-#include "support.h"
+#include "cuda/support.h"
 #include <cuda_runtime_api.h>
 #include <gmock/gmock.h>
 
@@ -48,7 +47,7 @@ TEST(CudaSelection, MatrixProductsGoToCublasLtAndTheRestToPlain) {
 }
 
 TEST(CudaSelection, EveryProblemHasARowOnEveryGpu) {
-  for (const ConvProblem& problem : conv_problems()) {
+  for (const ConvProblem& problem : gpu_problems()) {
     for (const int capability : {60, 80, 90, 120}) {
       const auto rows = kernels::convolution_rows(Device::Type::cuda);
       EXPECT_TRUE(rows.back().supports(problem, caps_of(capability)).supported);

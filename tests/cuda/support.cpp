@@ -1,4 +1,4 @@
-#include "support.h"
+#include "cuda/support.h"
 
 #include <algorithm>
 #include <bit>
@@ -23,18 +23,25 @@ double unit_of(DType dtype) {
   return dtype == DType::f16 ? 0x1p-11 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
 }
 
+std::vector<kernels::ConvProblem> gpu_problems() {
+  std::vector<kernels::ConvProblem> problems = corner_problems();
+  for (const kernels::ConvProblem& problem : random_problems(20, 240))
+    problems.push_back(problem);
+  for (const char* text : {"n2ci64ih6iw5co48kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
+                           "n3ci13ih7iw3co11kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
+                           "n1ci15ih6iw7co13kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
+                           "n3ci64ih6iw8co48kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
+                           "n1ci3ih4iw4co3kh1kw1_s2x2_p0x0_op1x1_d1x1_g1_f32",
+                           "n1ci3ih7iw11co2kh11kw13_s2x3_p4x5_op1x2_d1x1_g1_f32",  // taps beyond one chunk
+                           "n1ci2ih2iw2co3kh3kw3_s1x1_p5x7_replicate_d1x1_g1_f32"}) {
+    problems.push_back(kernels::ConvProblem::parse(text));
+  }
+  return problems;
+}
+
 std::size_t every() {
   const char* text = std::getenv("UPCONV_TEST_EVERY");
   return text == nullptr ? 1 : std::max(1ul, std::stoul(text));
-}
-
-Tensor random_tensor(const Shape& shape, DType dtype, Values values, Random& random) {
-  Tensor result = Tensor::empty(shape);
-  std::normal_distribution<float> normal;
-  std::uniform_int_distribution<int> sixteenths(-32, 32);
-  for (float& value : result.data<float>())
-    value = values == Values::exact ? static_cast<float>(sixteenths(random)) / 16.0f : normal(random);
-  return result.to(dtype);
 }
 
 Tensor random_slopes(std::int64_t count, DType dtype, Random& random) {
@@ -52,30 +59,23 @@ Tensor absolute(const Tensor& x) {
   return result.to(x.dtype());
 }
 
-std::vector<double> doubles(ConstTensorView x) {
-  Tensor wide = Tensor::empty(x.shape(), DType::f64);
-  convert(wide, x);
-  const auto values = std::as_const(wide).data<double>();
-  return {values.begin(), values.end()};
-}
-
-GuardedTensor::GuardedTensor(const Shape& shape, DType dtype, int offset)
+GuardedGpuTensor::GuardedGpuTensor(const Shape& shape, DType dtype, int offset)
     : spec_{shape, dtype, Device::cuda(0)},
       begin_(kBandBytes + static_cast<std::size_t>(offset) * size_of(dtype)) {
   const std::size_t bytes = begin_ + spec_.bytes() + kBandBytes;
   memory_ = Tensor::full({static_cast<std::int64_t>(bytes / 8 + 1)}, -1.0, DType::i64, Device::cuda(0));
 }
 
-GuardedTensor::GuardedTensor(const Tensor& values, int offset)
-    : GuardedTensor(values.shape(), values.dtype(), offset) {
+GuardedGpuTensor::GuardedGpuTensor(const Tensor& values, int offset)
+    : GuardedGpuTensor(values.shape(), values.dtype(), offset) {
   copy(view(), values);
 }
 
-TensorView GuardedTensor::view() const {
+TensorView GuardedGpuTensor::view() const {
   return {static_cast<std::byte*>(const_cast<Tensor&>(memory_).view().raw()) + begin_, spec_};
 }
 
-Tensor GuardedTensor::values() const {
+Tensor GuardedGpuTensor::values() const {
   const Tensor host = memory_.to(Device::cpu());
   const auto* bytes = reinterpret_cast<const unsigned char*>(host.data<std::int64_t>().data());
   const std::size_t total = host.spec().bytes(), end = begin_ + spec_.bytes();
@@ -94,7 +94,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 }
 
 ::testing::AssertionResult exactly_equal(const Tensor& actual, const Tensor& expected) {
-  const std::vector<double> a = doubles(actual), e = doubles(expected);
+  const std::vector<double> a = to_doubles(actual), e = to_doubles(expected);
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (a[i] == e[i] || (std::isnan(a[i]) && std::isnan(e[i]))) continue;
     return ::testing::AssertionFailure()
@@ -105,7 +105,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 ::testing::AssertionResult nearly_equal(const Tensor& actual, const Tensor& expected, const Tensor& bound,
                                         double factor, int roundings) {
-  const std::vector<double> a = doubles(actual), e = doubles(expected), b = doubles(bound);
+  const std::vector<double> a = to_doubles(actual), e = to_doubles(expected), b = to_doubles(bound);
   for (std::size_t i = 0; i < a.size(); ++i) {
     // Actual and expected are each rounded once to the type, the actual one `roundings` times.
     const double tolerance = factor * b[i] + (roundings + 1) * (unit_of(actual.dtype()) * std::abs(e[i]) +

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/problems.h"
 #include <gtest/gtest.h>
 
-#include <upconv/kernels/convolution.h>
 #include <upconv/upconv.h>
 
 namespace upconv::test {
@@ -22,33 +22,25 @@ class Gpu : public ::testing::Test {
 
 inline constexpr DType kComputeDTypes[] = {DType::f32, DType::f16, DType::bf16};
 
-enum class Values {
-  exact,   ///< k/16, |k| <= 32: every sum of products is exact in fp32, so any order gives the same bits
-  normal,  ///< normally distributed
-};
+using Random = std::mt19937;
 
-using Random = std::mt19937_64;
-
+/// The kernel tests' problems, and more that are matrix products.
+std::vector<kernels::ConvProblem> gpu_problems();
 /// Loops over problems take every n-th of them: UPCONV_TEST_EVERY in the environment, for runs under a slow
 /// tool.
 std::size_t every();
 
-/// A CPU tensor of random values.
-Tensor random_tensor(const Shape& shape, DType dtype, Values values, Random& random);
 /// Powers of two below one: slopes whose products are exact.
 Tensor random_slopes(std::int64_t count, DType dtype, Random& random);
 /// The absolute values.
 Tensor absolute(const Tensor& x);
-/// The values as double, in row-major order.
-std::vector<double> doubles(ConstTensorView x);
-
 /// A GPU tensor between guard bands, `offset` elements past an aligned address; it and the bands start as
 /// NaN.
-class GuardedTensor {
+class GuardedGpuTensor {
  public:
-  GuardedTensor(const Shape& shape, DType dtype, int offset);
+  GuardedGpuTensor(const Shape& shape, DType dtype, int offset);
   /// With the values of a CPU tensor.
-  GuardedTensor(const Tensor& values, int offset);
+  GuardedGpuTensor(const Tensor& values, int offset);
 
   TensorView view() const;
   /// The values, on the CPU. Reports a failure if a guard band was written to.
