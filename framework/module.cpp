@@ -156,9 +156,7 @@ void Module::prepare(ExecutionContext& ctx) {
   prepared_on_.reset();
   for (auto& [name, child] : children_)
     child->prepare(ctx);
-  for (Parameter& parameter : parameters_) {
-    if (ctx.device().is_cuda() && !parameter.counter) parameter.on_device = parameter.value.to(ctx.device());
-  }
+  if (ctx.device().is_cuda()) upload(ctx);
   prepared_precision_ = ctx.precision();
   prepared_on_ = ctx.device();
   try {
@@ -166,6 +164,21 @@ void Module::prepare(ExecutionContext& ctx) {
   } catch (...) {
     prepared_on_.reset();
     throw;
+  }
+}
+
+void Module::upload(ExecutionContext& ctx) {
+  try {
+    for (Parameter& parameter : parameters_) {
+      if (parameter.counter) continue;
+      const Tensor& value = parameter.value;
+      Tensor on_device = Tensor::empty(value.shape(), value.dtype(), ctx.device());
+      ctx.copy(on_device, value);
+      parameter.on_device = std::move(on_device);
+    }
+    ctx.synchronize();  // other contexts may use the module as soon as it is prepared
+  } catch (const CudaError& error) {
+    throw CudaError(message(display_name(), ": ", error.what()));
   }
 }
 
@@ -206,10 +219,17 @@ void Module::check_dtype(const TensorSpec& x) const {
 
 Tensor Module::forward(ConstTensorView x, ExecutionContext& ctx) const {
   check_input(x, ctx);
-  const TensorSpec spec = output_spec(x.spec());
-  Tensor y = Tensor::empty(spec.shape, spec.dtype, spec.device);
+  Tensor y = make_output(output_spec(x.spec()), ctx);
   forward_into(x, y, ctx);
   return y;
+}
+
+Tensor Module::make_output(const TensorSpec& spec, ExecutionContext& ctx) const {
+  try {
+    return Tensor::empty(spec.shape, spec.dtype, ctx);
+  } catch (const CudaError& error) {
+    throw CudaError(message(display_name(), ": output ", spec, ": ", error.what()));
+  }
 }
 
 void Module::forward_into(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {

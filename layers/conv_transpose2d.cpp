@@ -38,7 +38,7 @@ Tensor ConvTranspose2d::forward_to_size(ConstTensorView x, Size2d output_size, E
   problem.output_pad_w = output_size.w - least.w;
   check(problem);
   const TensorSpec spec = spec_of(problem, x.spec());
-  Tensor y = Tensor::empty(spec.shape, spec.dtype, spec.device);
+  Tensor y = make_output(spec, ctx);
   run(problem, x, {}, y, ctx);
   return y;
 }
