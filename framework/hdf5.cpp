@@ -106,6 +106,7 @@ void explain_missing(LoadReport& report, const hdf5::Contents& contents) {
 std::vector<Hdf5Entry> list_hdf5(const fs::path& path, const Hdf5ReadOptions& options) {
   const hdf5::LibraryScope library;
   Source source = open_source(path, options);
+  check_prefix(path, source, options);
   std::vector<Hdf5Entry> entries;
   for (Found& found : source.contents.entries)
     entries.push_back(std::move(found.entry));

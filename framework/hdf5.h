@@ -50,8 +50,9 @@ struct Hdf5Entry {
 /// lzf.
 /// Execution: one call at a time in a process. Registers the lzf filter with the HDF5 library and takes
 /// external links out of it, for good.
-/// Throws: LoadError naming the file and every entry that it refuses; std::bad_alloc. docs/hdf5_format.md
-/// tells what is refused, and that damaged or hostile files can still crash the HDF5 library itself.
+/// Throws: LoadError naming the file and every entry that it refuses; ArgumentError on a bad option;
+/// std::bad_alloc. docs/hdf5_format.md tells what is refused, and that damaged or hostile files can still
+/// crash the HDF5 library itself.
 StateDict read_hdf5(const std::filesystem::path& path, const Hdf5ReadOptions& options = {});
 
 /// As `module.load(read_hdf5(path))`, but compares names, shapes and types before it reads any values, and
@@ -60,7 +61,7 @@ LoadReport load_hdf5(Module& module, const std::filesystem::path& path, const Lo
                      const Hdf5ReadOptions& read_options = {});
 
 /// What a file holds, refused entries included, without reading any values. Throws: LoadError if the file
-/// cannot be opened or has more links than `options.max_entries`.
+/// cannot be opened, has more links than `options.max_entries`, or no name with `options.prefix`.
 std::vector<Hdf5Entry> list_hdf5(const std::filesystem::path& path, const Hdf5ReadOptions& options = {});
 
 enum class Hdf5Compression : std::uint8_t { none, gzip, lzf };

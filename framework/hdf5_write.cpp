@@ -5,7 +5,8 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include <unistd.h>
 
@@ -26,14 +27,6 @@ constexpr char kExporterVersionAttribute[] = "upconv_exporter_version";
 constexpr char kExporterVersion[] = "1.0.0 (C++)";
 constexpr std::uint64_t kChunkBytes = std::uint64_t{1} << 20;  // what the library caches of a dataset
 
-Handle text_type(std::string_view text) {
-  Handle type = checked(H5Tcopy(H5T_C_S1), "make a type");
-  check(H5Tset_size(type.get(), std::max<std::size_t>(1, text.size())), "make a type");
-  check(H5Tset_strpad(type.get(), H5T_STR_NULLPAD), "make a type");
-  check(H5Tset_cset(type.get(), H5T_CSET_UTF8), "make a type");
-  return type;
-}
-
 void write_attribute(hid_t object, const char* name, hid_t type, const void* value) {
   const Handle space = checked(H5Screate(H5S_SCALAR), "make a shape");
   const Handle attribute =
@@ -41,8 +34,12 @@ void write_attribute(hid_t object, const char* name, hid_t type, const void* val
   check(H5Awrite(attribute.get(), type, value), "write an attribute");
 }
 
-void write_text_attribute(hid_t object, const char* name, std::string_view text) {
-  write_attribute(object, name, text_type(text).get(), text.data());
+/// Of variable length, as h5py writes a str: programs in Python then read one.
+void write_text_attribute(hid_t object, const char* name, const char* text) {
+  const Handle type = checked(H5Tcopy(H5T_C_S1), "make a type");
+  check(H5Tset_size(type.get(), H5T_VARIABLE), "make a type");
+  check(H5Tset_cset(type.get(), H5T_CSET_UTF8), "make a type");
+  write_attribute(object, name, type.get(), &text);
 }
 
 /// Chunks of about kChunkBytes: whole innermost dimensions, and as much of the next one as fits.

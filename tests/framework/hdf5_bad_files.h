@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct BadFile {
   /// True if the file as such is fine and only does not fit the module: read_hdf5 takes it.
   bool readable = false;
 };
+
+/// How GoogleTest shows a case.
+inline void PrintTo(const BadFile& bad, std::ostream* out) {
+  *out << bad.name;
+}
 
 /// Cases of element types and shapes.
 std::vector<BadFile> bad_types();
