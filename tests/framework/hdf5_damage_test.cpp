@@ -143,7 +143,7 @@ TEST(Hdf5Damage, NothingButErrorsIsThrown) {
 }
 
 TEST(Hdf5Damage, EveryTruncationIsRefused) {
-  constexpr int kCases = 500 / hdf5_files::kSlowdown;
+  const int kCases = 500 / hdf5_files::kSlowdown;
   const std::vector<char> good = good_file({});
   const auto truncated = [&](int index) {
     return std::vector<char>(good.begin(),

@@ -5,6 +5,12 @@
 
 namespace hdf5_files {
 
+#ifdef __SANITIZE_ADDRESS__
+const int kSlowdown = 10;
+#else
+const int kSlowdown = 1;
+#endif
+
 std::vector<char> read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

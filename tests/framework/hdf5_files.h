@@ -16,11 +16,7 @@ namespace hdf5_files {
 
 /// Divides the size of the longest tests: the HDF5 library allocates so much that a sanitizer makes them
 /// crawl.
-#ifdef __SANITIZE_ADDRESS__
-inline constexpr int kSlowdown = 10;
-#else
-inline constexpr int kSlowdown = 1;
-#endif
+extern const int kSlowdown;
 
 /// An empty directory for one test, removed with it. Others may enter it, for tests that change the user.
 class TempDir {

@@ -237,7 +237,7 @@ TEST(Hdf5RefuseMore, CapsAreOptions) {
 TEST(Hdf5RefuseMore, AHundredThousandDatasets) {
   const TempDir dir;
   const fs::path path = dir / "weights.h5";
-  constexpr std::size_t kCount = 100'000 / kSlowdown;
+  const std::size_t kCount = 100'000 / kSlowdown;
   {
     const Id file = create_file(path);
     const Id space = space_of({});
