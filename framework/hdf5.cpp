@@ -17,8 +17,9 @@ using hdf5::Found;
 
 std::string entry_line(const Hdf5Entry& entry, std::string_view problem) {
   const bool nested = entry.path != '/' + entry.name;
-  return message("dataset '", printable(entry.name), '\'',
-                 nested ? message(" (", printable(entry.path), ')') : "", ' ', problem);
+  return message("entry '", printable(entry.name), '\'',
+                 nested ? message(" (", printable(entry.path), ')') : "",
+                 problem.starts_with("HDF5") ? ": " : " ", problem);
 }
 
 [[noreturn]] void fail(const fs::path& path, std::string_view why) {

@@ -54,7 +54,7 @@ Shape read_shape(hid_t space) {
   try {
     return Shape(std::span<const std::int64_t>(result.data(), static_cast<std::size_t>(rank)));
   } catch (const ShapeError& error) {
-    throw LoadError(error.what());
+    throw LoadError(message("cannot be held: ", error.what()));
   }
 }
 

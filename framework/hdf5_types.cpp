@@ -120,14 +120,14 @@ std::string order_suffix(hid_t type) {
 std::string describe_float(hid_t type) {
   const std::optional<StoredType> known = as_float(type);
   const std::size_t bits = 8 * H5Tget_size(type);
-  if (!known) return message("a ", bits, "-bit float of an unknown layout");
+  if (!known) return message("a float of ", bits, " bits of an unknown layout");
   const char* name = known->dtype == DType::bf16 ? "bfloat" : "float";
   return message(name, bits, order_suffix(type));
 }
 
 std::string describe_integer(hid_t type) {
   const std::size_t bits = 8 * H5Tget_size(type);
-  if (!as_integer(type)) return message("a ", bits, "-bit integer of an unknown layout");
+  if (!as_integer(type)) return message("an integer of ", bits, " bits of an unknown layout");
   return message(H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int", bits, order_suffix(type));
 }
 

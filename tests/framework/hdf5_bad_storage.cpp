@@ -207,7 +207,7 @@ std::vector<BadFile> bad_storage() {
       {"BeyondTheEndOfTheFile", [](const auto& path) { make_patched(path, 0x1234, 0x1234 + 1000); },
        "block.weight", "that lie beyond the end of the file"},
       {"DimensionOverflows", [](const auto& path) { make_patched(path, 0x1234, (1ull << 63) + 5); },
-       "block.weight", "dataset 'block.weight'"},
+       "block.weight", "entry 'block.weight'"},
   };
 }
 

@@ -144,8 +144,8 @@ std::vector<BadFile> bad_types() {
           "OpaqueBfloat16Unmarked", [] { return opaque(2); },
           "which may hide bfloat16 bits: give the dataset the attribute torch_dtype = \"bfloat16\""),
       with_type("Enumeration", enumeration, "is stored as an enumeration of 1 names"),
-      with_type("Float8", float8, "is stored as a 8-bit float of an unknown layout"),
-      with_type("TwelveBitInteger", twelve_bits, "is stored as a 16-bit integer of an unknown layout"),
+      with_type("Float8", float8, "is stored as a float of 8 bits of an unknown layout"),
+      with_type("TwelveBitInteger", twelve_bits, "is stored as an integer of 16 bits of an unknown layout"),
       with_type(
           "WideBitfield", [] { return Id(H5Tcopy(H5T_STD_B32LE)); }, "is stored as 32-bit bitfield"),
       {"References", make_references, "block.weight", "is stored as references to other objects"},

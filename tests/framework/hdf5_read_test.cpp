@@ -119,7 +119,7 @@ TEST_F(Hdf5Read, UnsignedBeyondI64IsRefused) {
   const std::uint64_t huge = std::uint64_t{1} << 63;
   const std::string text =
       message_of<LoadError>([&] { round_trip(H5T_STD_U64LE, {1}, &huge, H5T_NATIVE_UINT64); });
-  EXPECT_THAT(text, HasSubstr("dataset 'w' holds 9223372036854775808, which does not fit i64"));
+  EXPECT_THAT(text, HasSubstr("entry 'w' holds 9223372036854775808, which does not fit i64"));
 }
 
 TEST_F(Hdf5Read, NanAndInfinityBitForBit) {

@@ -155,11 +155,11 @@ TEST(Hdf5RefuseMore, AllProblemsInOneMessage) {
                 "    extra\n"
                 "  mismatched (3):\n"
                 "    block.bias expected [2], got [3]\n"
-                "    dataset 'block.weight' is stored as a string of 1 bytes, which upconv has no type for: "
+                "    entry 'block.weight' is stored as a string of 1 bytes, which upconv has no type for: "
                 "store float16, bfloat16, float32, float64, bool or integers\n"
-                "    dataset 'empty' has no values at all (a null dataspace, h5py.Empty)");
+                "    entry 'empty' has no values at all (a null dataspace, h5py.Empty)");
   const std::string read_text = message_of<LoadError>([&] { upconv::read_hdf5(path); });
-  EXPECT_THAT(read_text, HasSubstr("2 entries are refused\n  dataset 'block.weight' is stored as a string"));
+  EXPECT_THAT(read_text, HasSubstr("2 entries are refused\n  entry 'block.weight' is stored as a string"));
 }
 
 TEST(Hdf5RefuseMore, MissingAndUnexpected) {
