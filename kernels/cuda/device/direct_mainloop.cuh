@@ -1,0 +1,222 @@
+#pragma once
+
+#include "direct_epilogue.cuh"
+#include "direct_fragment.cuh"
+#include "direct_producer.cuh"
+
+/// The direct convolution: scatter along kh in registers, gather along kw by naming other registers.
+namespace upconv::kernels::cuda::device {
+
+/// The products of one chunk for every kw. `taps`: descriptor of the chunk's first weights.
+template <class Traits>
+__device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::kN / 2],
+                                         const Operands<Traits>& operands, std::uint64_t taps) {
+  constexpr int kTap = Traits::kTapBytes / 16;
+  using Instruction = Product<Traits::kOperand, Traits::kN>;
+  const auto product = [&](int block, int kw, int part, int weight_part, int accumulate) {
+    const auto& a = operands.a[part][kw + block];
+    Instruction::run(acc[block], a[0], a[1], a[2], a[3],
+                     taps + static_cast<std::uint64_t>(kw * kTap + weight_part * (kTap / Traits::kParts)), accumulate);
+  };
+  products_begin();
+  if constexpr (Traits::kSplit) {
+    // The small products first, then the large ones: the units truncate when they add to a large sum.
+#pragma unroll
+    for (int kw = 0; kw < Traits::kKw; ++kw) {
+      product(0, kw, 1, 0, kw > 0);
+      product(0, kw, 0, 1, 1);
+    }
+#pragma unroll
+    for (int kw = 0; kw < Traits::kKw; ++kw)
+      product(0, kw, 0, 0, 1);
+  } else {
+#pragma unroll
+    for (int kw = 0; kw < Traits::kKw; ++kw) {
+#pragma unroll
+      for (int block = 0; block < Traits::kBlocks; ++block)
+        product(block, kw, 0, 0, 1);
+    }
+  }
+  products_commit();
+}
+
+template <class Traits>
+__device__ __forceinline__ void pin_all(float (&acc)[Traits::kBlocks][Traits::kN / 2]) {
+#pragma unroll
+  for (int block = 0; block < Traits::kBlocks; ++block) {
+#pragma unroll
+    for (int i = 0; i < Traits::kN / 2; ++i)
+      pin(acc[block][i]);
+  }
+}
+
+template <class Traits>
+__device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
+#pragma unroll
+  for (int part = 0; part < Traits::kParts; ++part) {
+#pragma unroll
+    for (int i = 0; i < Traits::kKw + Traits::kBlocks - 1; ++i) {
+#pragma unroll
+      for (int r = 0; r < 4; ++r)
+        pin(operands.a[part][i][r]);
+    }
+  }
+}
+
+template <class Traits>
+__device__ __forceinline__ void consume(DirectShared<Traits>& shared, const DirectArguments& p, int consumer, int group,
+                                        int co0, int worker, int workers) {
+  const int thread = threadIdx.x % 128, lane = thread % 32;
+  const int warp = __shfl_sync(0xffffffffu, thread / 32, 0);
+  const int column = warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;  // of the thread's run in the strip
+  const auto* ring = reinterpret_cast<const typename Traits::Element*>(shared.ring(consumer, p.stages)) +
+      lane % 4 * Traits::kPitch + p.shift + column;
+  const std::uint64_t weights = matrix_descriptor(shared.weight_tile(p.stages), Traits::kN * 16);
+  constexpr int kChunkElements = Traits::kChunkBytes / static_cast<int>(sizeof(typename Traits::Element));
+  constexpr int kSlot = Traits::kCo / 2;  // registers of one kh
+  constexpr int kStepTaps = Traits::kKw * Traits::kTapBytes / 16;
+
+  const std::uint32_t zero = static_cast<std::uint32_t>(p.items) >> 31;  // items are not negative; only we know
+
+  float acc[Traits::kBlocks][Traits::kN / 2];  // [64 pixels][kh][co]: output rows ih + lead_h - kh
+  float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every chunk
+  Operands<Traits> operands[Traits::kDouble ? 2 : 1];
+  RingCursor at;
+
+  const auto fetch = [&](Window<Traits>& window) {
+    barrier_wait(shared.full[consumer][at.stage], at.parity);
+    load_window<Traits>(window, ring + at.stage * kChunkElements);
+    __syncwarp();
+    if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage]);
+    at.advance(p.stages);
+  };
+  // Multiplies one chunk while the next one is read.
+  const auto advance = [&](Operands<Traits>& now, Operands<Traits>& next, int step) {
+    std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
+    asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
+    Window<Traits> window;
+    if constexpr (Traits::kDouble) {
+      multiply<Traits>(acc, now, taps);
+      products_wait<1>();
+      fetch(window);
+      make_operands<Traits>(next, window);
+    } else {
+      pin_all<Traits>(acc);
+      multiply<Traits>(acc, now, taps);
+      fetch(window);
+      products_wait<0>();
+      pin_all<Traits>(acc);
+      pin_all<Traits>(now);
+      make_operands<Traits>(now, window);
+    }
+    if constexpr (Traits::kSplit) {
+#pragma unroll
+      for (int i = 0; i < Traits::kN / 2; ++i)
+        sum[0][i] += acc[0][i];
+    }
+  };
+  auto& rows = *(Traits::kSplit ? &sum : &acc);
+
+  {
+    Window<Traits> window;
+    fetch(window);
+    make_operands<Traits>(operands[0], window);
+  }
+  barrier_wait(shared.weights, 0);
+  for (int index = worker; index < p.items; index += workers) {
+    const DirectItem item = item_at<Traits>(p, index);
+#pragma unroll
+    for (int block = 0; block < Traits::kBlocks; ++block) {
+#pragma unroll
+      for (int i = 0; i < Traits::kN / 2; ++i)
+        rows[block][i] = 0.0f;
+    }
+#pragma unroll 1
+    for (int row = 0; row < item.rows + Traits::kKh - 1; ++row) {
+      const int ih = item.oh0 - p.lead_h + row;
+      if (ih >= 0 && ih < p.ih) {
+        if constexpr (Traits::kDouble) {
+          pin_all<Traits>(acc);
+          int step = 0;
+          do {
+            advance(operands[0], operands[1], step);
+            advance(operands[1], operands[0], step + 1);
+            step += 2;
+          } while (step < p.steps);
+        } else {
+          int step = 0;
+          do {
+            advance(operands[0], operands[0], step);
+          } while (++step < p.steps);
+        }
+        products_wait<0>();
+        pin_all<Traits>(acc);
+      }
+      if (row >= Traits::kKh - 1)
+        store_row<Traits>(shared, p, rows, group, co0, item, item.oh0 + row - (Traits::kKh - 1), column, lane);
+      // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a move:
+      // moves the compiler makes ahead of the stores, through registers it does not have.
+#pragma unroll
+      for (int kh = Traits::kKh - 1; kh >= 0; --kh) {
+#pragma unroll
+        for (int block = 0; block < Traits::kBlocks; ++block) {
+#pragma unroll
+          for (int i = kh * kSlot; i < (kh + 1) * kSlot; ++i)
+            rows[block][i] = kh > 0 ? __uint_as_float(__float_as_uint(rows[block][i - kSlot]) | zero) : 0.0f;
+        }
+      }
+    }
+  }
+}
+
+/// Grid: x persistent blocks for each y = (group, tile of output channels).
+template <class Traits>
+__global__ void __launch_bounds__(Traits::kThreads, 1)
+    direct_convolution(const __grid_constant__ CUtensorMap map, const __grid_constant__ DirectArguments p) {
+  extern __shared__ __align__(1024) unsigned char memory[];
+  auto& shared = *reinterpret_cast<DirectShared<Traits>*>(memory);
+  static_assert(sizeof(DirectShared<Traits>) <= DirectShared<Traits>::kHeaderBytes);
+  const int group = blockIdx.y / p.co_tiles;
+  const int co0 = blockIdx.y % p.co_tiles * Traits::kCo;
+  const int role = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);  // 0: producers
+  const int workers = gridDim.x * Traits::kConsumers;
+
+  if (threadIdx.x == 0) {
+    for (int consumer = 0; consumer < Traits::kConsumers; ++consumer) {
+      for (int stage = 0; stage < p.stages; ++stage) {
+        barrier_init(shared.full[consumer][stage], p.boxes ? 1 : Traits::kProducerThreads);
+        barrier_init(shared.empty[consumer][stage], Traits::kConsumerThreads / 32);
+      }
+    }
+    barrier_init(shared.weights, 1);
+    barrier_init_fence();
+  }
+  load_epilogue(shared, p, group, co0, threadIdx.x);
+  __syncthreads();
+
+  if (role == 0) {
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 56;");
+    const int thread = threadIdx.x % Traits::kProducerThreads;
+    const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kProducerThreads, 0);
+    const int worker = blockIdx.x * Traits::kConsumers + consumer;
+    if (threadIdx.x == 0) {
+      const int step_bytes = Traits::kKw * Traits::kTapBytes;
+      const auto* from = static_cast<const unsigned char*>(p.weights) +
+          static_cast<std::int64_t>(blockIdx.y) * p.steps * step_bytes;
+      unsigned char* to = shared.weight_tile(p.stages);
+      barrier_arrive_expect(shared.weights, p.steps * step_bytes);
+      for (int step = 0; step < p.steps; ++step)
+        copy_block(to + step * step_bytes, from + step * step_bytes, step_bytes, shared.weights);
+    }
+    if (p.boxes) {
+      if (thread == 0) produce_boxes<Traits>(shared, map, p, consumer, group, worker, workers);
+    } else {
+      produce_elements<Traits>(shared, p, consumer, group, worker, workers, thread);
+    }
+  } else {
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 224;");
+    consume<Traits>(shared, p, role - 1, group, co0, blockIdx.x * Traits::kConsumers + role - 1, workers);
+  }
+}
+
+}  // namespace upconv::kernels::cuda::device
