@@ -33,30 +33,41 @@ __device__ __forceinline__ std::uint32_t pack_pair(float low, float high) {
   }
 }
 
-/// Stores kRun consecutive pixels, of which those before `valid` lie in the image.
-template <class Traits>
-__device__ __forceinline__ void store_run(typename Traits::Element* y, const float (&v)[Traits::kRun], int valid,
-                                          bool vectors) {
+/// Stores without a branch, so that a row's stores stay one block of instructions. They are not read again here.
+__device__ __forceinline__ void store_if(bool wanted, void* to, float4 v) {
+  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %5, 0;\n@p st.global.cs.v4.f32 [%0], {%1, %2, %3, %4};\n}\n" ::"l"(to),
+               "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(static_cast<int>(wanted))
+               : "memory");
+}
+__device__ __forceinline__ void store_if(bool wanted, void* to, float2 v) {
+  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %3, 0;\n@p st.global.cs.v2.f32 [%0], {%1, %2};\n}\n" ::"l"(to),
+               "f"(v.x), "f"(v.y), "r"(static_cast<int>(wanted))
+               : "memory");
+}
+
+/// Stores kRun consecutive pixels, of which those before `valid` lie in the image. kVectors: all or none do, and y is
+/// aligned.
+template <class Traits, bool kVectors>
+__device__ __forceinline__ void store_run(typename Traits::Element* y, const float (&v)[Traits::kRun], int valid) {
   constexpr int kRun = Traits::kRun;
   if constexpr (Traits::kHalves) {
     std::uint32_t pairs[kRun / 2];
 #pragma unroll
     for (int i = 0; i < kRun / 2; ++i)
       pairs[i] = pack_pair<Traits::kArithmetic>(v[2 * i], v[2 * i + 1]);
-    if (vectors) {
-      if (valid > 0) __stcs(reinterpret_cast<uint2*>(y), make_uint2(pairs[0], pairs[1]));
-      return;
-    }
-#pragma unroll
-    for (int i = 0; i < kRun; ++i) {
-      if (i < valid) y[i] = static_cast<std::uint16_t>(i % 2 == 0 ? pairs[i / 2] : pairs[i / 2] >> 16);
-    }
-  } else if (vectors) {
-    if (valid <= 0) return;
-    if constexpr (kRun == 4) {
-      __stcs(reinterpret_cast<float4*>(y), make_float4(v[0], v[1], v[2], v[3]));
+    if constexpr (kVectors) {
+      store_if(valid > 0, y, make_float2(__uint_as_float(pairs[0]), __uint_as_float(pairs[1])));
     } else {
-      __stcs(reinterpret_cast<float2*>(y), make_float2(v[0], v[1]));
+#pragma unroll
+      for (int i = 0; i < kRun; ++i) {
+        if (i < valid) y[i] = static_cast<std::uint16_t>(i % 2 == 0 ? pairs[i / 2] : pairs[i / 2] >> 16);
+      }
+    }
+  } else if constexpr (kVectors) {
+    if constexpr (kRun == 4) {
+      store_if(valid > 0, y, make_float4(v[0], v[1], v[2], v[3]));
+    } else {
+      store_if(valid > 0, y, make_float2(v[0], v[1]));
     }
   } else {
 #pragma unroll
@@ -81,44 +92,71 @@ __device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, cons
   shared.slopes[thread] = slope;
 }
 
-/// Row oh of the strip from the accumulators of the last kh. d[block][j]: the products' registers of that kh.
+/// Where a thread's pixels of output row 0 go, fixed for a strip.
 template <class Traits>
-__device__ __forceinline__ void store_row(const DirectShared<Traits>& shared, const DirectArguments& p,
-                                          const float (&d)[Traits::kBlocks][Traits::kN / 2], int group, int co0,
-                                          const DirectItem& item, int oh, int column, int lane) {
+struct OutputRun {
+  typename Traits::Element* y;  // [co][oh][ow], at the thread's first channel and pixel
+  std::int64_t plane;
+  int channels;                 // those before it exist, counted from the thread's first
+  int valid;                    // so do those pixels before it
+
+  __device__ __forceinline__ OutputRun(const DirectArguments& p, const DirectItem& item, int group, int co0,
+                                       int column, int lane) {
+    const int co = co0 + 2 * (lane % 4);
+    plane = static_cast<std::int64_t>(p.oh) * p.ow;
+    y = static_cast<typename Traits::Element*>(p.y) +
+        ((static_cast<std::int64_t>(item.n) * p.groups + group) * p.co + co) * plane +
+        static_cast<std::int64_t>(item.oh0) * p.ow + item.ow0 + column;
+    channels = p.co - co;
+    valid = p.ow - (item.ow0 + column);
+  }
+};
+
+/// The finished row: the accumulators of the last kh, plus bias, through `activate(value, slope)`.
+template <class Traits, bool kVectors, class Activate>
+__device__ __forceinline__ void store_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
+                                          const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
+                                          Activate&& activate) {
   constexpr int kSlot = (Traits::kKh - 1) * Traits::kCo / 2;
-  const int valid = p.ow - (item.ow0 + column);
-  const std::int64_t plane = static_cast<std::int64_t>(p.oh) * p.ow;
-  auto* y = static_cast<typename Traits::Element*>(p.y) +
-      ((static_cast<std::int64_t>(item.n) * p.groups + group) * p.co + co0) * plane +
-      static_cast<std::int64_t>(oh) * p.ow + item.ow0 + column;  // [co][oh][ow], at the thread's run
-  const auto kind = static_cast<Epilogue>(p.activation);
+  float2 bias[Traits::kCo / 8], slopes[Traits::kCo / 8];
 #pragma unroll
   for (int j = 0; j < Traits::kCo / 8; ++j) {
+    bias[j] = *reinterpret_cast<const float2*>(&shared.bias[8 * j + 2 * (lane % 4)]);
+    slopes[j] = *reinterpret_cast<const float2*>(&shared.slopes[8 * j + 2 * (lane % 4)]);
+  }
+  float v[Traits::kCo / 4][Traits::kRun];
 #pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      const int co = 8 * j + 2 * (lane % 4) + e;
-      const float bias = shared.bias[co], slope = shared.slopes[co];
-      float v[Traits::kRun];
+  for (int j = 0; j < Traits::kCo / 4; ++j) {
+    const float b = j % 2 == 0 ? bias[j / 2].x : bias[j / 2].y, slope = j % 2 == 0 ? slopes[j / 2].x : slopes[j / 2].y;
 #pragma unroll
-      for (int i = 0; i < Traits::kRun; ++i) {
-        v[i] = d[i % Traits::kBlocks][kSlot + 4 * j + 2 * (i / Traits::kBlocks) + e] + bias;
-      }
-      if (kind == Epilogue::sigmoid) {
+    for (int i = 0; i < Traits::kRun; ++i)
+      v[j][i] = activate(d[i % Traits::kBlocks][kSlot + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2] + b, slope);
+  }
 #pragma unroll
-        for (int i = 0; i < Traits::kRun; ++i)
-          v[i] = __fdividef(1.0f, 1.0f + expf(-v[i]));
-      } else if (kind == Epilogue::tanh) {
-#pragma unroll
-        for (int i = 0; i < Traits::kRun; ++i)
-          v[i] = tanhf(v[i]);
-      } else if (kind != Epilogue::none) {
-#pragma unroll
-        for (int i = 0; i < Traits::kRun; ++i)
-          v[i] = v[i] < 0.0f ? (kind == Epilogue::relu ? 0.0f : v[i] * slope) : v[i];
-      }
-      if (co0 + co < p.co) store_run<Traits>(y + co * plane, v, valid, p.vectors);
-    }
+  for (int j = 0; j < Traits::kCo / 4; ++j) {
+    const int co = 8 * (j / 2) + j % 2;
+    store_run<Traits, kVectors>(out.y + co * out.plane, v[j], co < out.channels ? out.valid : 0);
+  }
+}
+
+/// One branch a row, not one an element: the whole row is on the path from one row's products to the next.
+template <class Traits, bool kVectors>
+__device__ __forceinline__ void store_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
+                                          const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
+                                          Epilogue kind) {
+  const auto store = [&](auto&& activate) { store_row<Traits, kVectors>(shared, out, d, lane, activate); };
+  switch (kind) {
+    case Epilogue::none:
+      return store([](float x, float) { return x; });
+    case Epilogue::relu:
+      return store([](float x, float) { return x < 0.0f ? 0.0f : x; });
+    case Epilogue::leaky_relu:
+    case Epilogue::prelu:
+      return store([](float x, float slope) { return x < 0.0f ? x * slope : x; });
+    case Epilogue::sigmoid:
+      return store([](float x, float) { return __fdividef(1.0f, 1.0f + expf(-x)); });
+    case Epilogue::tanh:
+      return store([](float x, float) { return tanhf(x); });
   }
 }
 

@@ -67,6 +67,19 @@ __device__ __forceinline__ void load_window(Window<Traits>& window, const typena
   }
 }
 
+/// All bits that are set in some word.
+template <class Traits>
+__device__ __forceinline__ std::uint32_t any_bits(const Window<Traits>& window) {
+  std::uint32_t bits = 0;
+#pragma unroll
+  for (const auto& channel : window.x) {
+#pragma unroll
+    for (const std::uint32_t x : channel)
+      bits |= x;
+  }
+  return bits;
+}
+
 /// Rounds or splits every element once and lays it where the products take it.
 template <class Traits>
 __device__ __forceinline__ void make_operands(Operands<Traits>& operands, const Window<Traits>& window) {

@@ -63,6 +63,46 @@ __device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
   }
 }
 
+/// The two warpgroups issue their products in turn: one rounds and stores while the other's products run. Left to
+/// themselves they fall into step and idle together.
+struct Turns {
+  int own, other;
+
+  __device__ __forceinline__ explicit Turns(int consumer) : own(1 + consumer), other(2 - consumer) {
+    if (consumer == 1) pass();
+  }
+#if UPCONV_TURNS
+  __device__ __forceinline__ void wait() const { asm volatile("bar.sync %0, 256;" ::"r"(own) : "memory"); }
+  __device__ __forceinline__ void pass() const { asm volatile("bar.arrive %0, 256;" ::"r"(other) : "memory"); }
+#else
+  __device__ __forceinline__ void wait() const {}
+  __device__ __forceinline__ void pass() const {}
+#endif
+};
+
+/// fp32: chunks of which a warp's pixels are all tiny are scaled up before they are split, since the low part of a
+/// number near the denormals is not a TF32 number; the products are scaled back as they are added up.
+template <class Traits>
+struct SplitScale {
+  bool tiny = false;
+  float inverse = 1.0f;
+
+  /// `bits`: of all the thread's elements, or'ed.
+  __device__ __forceinline__ void choose(std::uint32_t bits) {
+    tiny = __all_sync(0xffffffffu, (bits & 0x60000000u) == 0);  // all magnitudes below 2^-63
+    inverse = tiny ? 0x1p-63f : 1.0f;
+  }
+  __device__ __forceinline__ void apply(Window<Traits>& window) const {
+    if (!tiny) return;
+#pragma unroll
+    for (auto& channel : window.x) {
+#pragma unroll
+      for (std::uint32_t& x : channel)
+        x = __float_as_uint(__uint_as_float(x) * 0x1p63f);
+    }
+  }
+};
+
 template <class Traits>
 __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const DirectArguments& p, int consumer, int group,
                                         int co0, int worker, int workers) {
@@ -82,49 +122,70 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every chunk
   Operands<Traits> operands[Traits::kDouble ? 2 : 1];
   RingCursor at;
+  SplitScale<Traits> scale;
+  Turns turns(consumer);
 
-  const auto fetch = [&](Window<Traits>& window) {
+  const auto load = [&](Window<Traits>& window) {
     barrier_wait(shared.full[consumer][at.stage], at.parity);
     load_window<Traits>(window, ring + at.stage * kChunkElements);
+  };
+  // Gives the stage back. Every load's result goes into the address: else the arrival overtakes loads that wait
+  // for the products' own reads, and the copy engine overwrites what they are to read.
+  const auto release = [&](const Window<Traits>& window) {
+    const std::uint32_t bits = any_bits<Traits>(window);
     __syncwarp();
-    if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage]);
+    if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage], bits & zero);
     at.advance(p.stages);
+    return bits;
   };
   // Multiplies one chunk while the next one is read.
   const auto advance = [&](Operands<Traits>& now, Operands<Traits>& next, int step) {
     std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
     asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
     Window<Traits> window;
+    load(window);
+    turns.wait();
     if constexpr (Traits::kDouble) {
       multiply<Traits>(acc, now, taps);
+      turns.pass();
       products_wait<1>();
-      fetch(window);
+      release(window);
       make_operands<Traits>(next, window);
     } else {
       pin_all<Traits>(acc);
       multiply<Traits>(acc, now, taps);
-      fetch(window);
+      turns.pass();
+      const std::uint32_t bits = release(window);
       products_wait<0>();
       pin_all<Traits>(acc);
       pin_all<Traits>(now);
-      make_operands<Traits>(now, window);
-    }
-    if constexpr (Traits::kSplit) {
+      if constexpr (Traits::kSplit) {
+        const float unscale = scale.inverse;
 #pragma unroll
-      for (int i = 0; i < Traits::kN / 2; ++i)
-        sum[0][i] += acc[0][i];
+        for (int i = 0; i < Traits::kN / 2; ++i)
+          sum[0][i] = fmaf(acc[0][i], unscale, sum[0][i]);
+        scale.choose(bits);
+        scale.apply(window);
+      }
+      make_operands<Traits>(now, window);
     }
   };
   auto& rows = *(Traits::kSplit ? &sum : &acc);
 
   {
     Window<Traits> window;
-    fetch(window);
+    load(window);
+    const std::uint32_t bits = release(window);
+    if constexpr (Traits::kSplit) {
+      scale.choose(bits);
+      scale.apply(window);
+    }
     make_operands<Traits>(operands[0], window);
   }
   barrier_wait(shared.weights, 0);
   for (int index = worker; index < p.items; index += workers) {
     const DirectItem item = item_at<Traits>(p, index);
+    OutputRun<Traits> out(p, item, group, co0, column, lane);
 #pragma unroll
     for (int block = 0; block < Traits::kBlocks; ++block) {
 #pragma unroll
@@ -152,8 +213,14 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
         products_wait<0>();
         pin_all<Traits>(acc);
       }
-      if (row >= Traits::kKh - 1)
-        store_row<Traits>(shared, p, rows, group, co0, item, item.oh0 + row - (Traits::kKh - 1), column, lane);
+      if (row >= Traits::kKh - 1) {
+        if (p.vectors) {
+          store_row<Traits, true>(shared, out, rows, lane, static_cast<Epilogue>(p.activation));
+        } else {
+          store_row<Traits, false>(shared, out, rows, lane, static_cast<Epilogue>(p.activation));
+        }
+        out.y += p.ow;
+      }
       // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a move:
       // moves the compiler makes ahead of the stores, through registers it does not have.
 #pragma unroll
@@ -167,6 +234,12 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       }
     }
   }
+  // The other warpgroup may have more turns to take.
+  for (int turn = chunk_count<Traits>(p, worker, workers); turn < chunk_count<Traits>(p, worker ^ 1, workers); ++turn) {
+    turns.wait();
+    turns.pass();
+  }
+  if (consumer == 0) turns.wait();
 }
 
 /// Grid: x persistent blocks for each y = (group, tile of output channels).
@@ -195,7 +268,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   __syncthreads();
 
   if (role == 0) {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 56;");
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 72;");
     const int thread = threadIdx.x % Traits::kProducerThreads;
     const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kProducerThreads, 0);
     const int worker = blockIdx.x * Traits::kConsumers + consumer;
@@ -214,7 +287,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
       produce_elements<Traits>(shared, p, consumer, group, worker, workers, thread);
     }
   } else {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 224;");
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 216;");
     consume<Traits>(shared, p, role - 1, group, co0, blockIdx.x * Traits::kConsumers + role - 1, workers);
   }
 }

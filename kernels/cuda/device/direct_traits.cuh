@@ -7,6 +7,9 @@
 #include "wgmma.cuh"
 
 /// Compile-time choices of the direct convolution, and its arguments.
+#ifndef UPCONV_TURNS
+#define UPCONV_TURNS 1
+#endif
 #ifndef UPCONV_DOUBLE
 #define UPCONV_DOUBLE 0
 #endif
