@@ -2,10 +2,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <typeindex>
+#include <typeinfo>
 
 #include <upconv/framework/device.h>
+#include <upconv/framework/tensor.h>
 #include <upconv/framework/workspace.h>
 
 namespace upconv {
@@ -36,11 +40,22 @@ struct ExecutionContextOptions {
   std::map<std::string, std::string> kernels = {};
   std::function<void(const TraceEvent&)> trace =
       {};  ///< Called for every kernel that runs, on the calling thread.
+  /// GPU: the cudaStream_t that work goes to, see cuda::on_stream in cuda_interop.h. Null: a stream of the
+  /// context's own.
+  void* stream = nullptr;
 };
 
 /// Where and how modules run: device, threads, precision, kernel policy and scratch memory. It is passed to
 /// every call; there is no global state. Use one per host thread; prepared modules may be shared among
-/// contexts. Throws: DeviceError if the device is not there; ArgumentError on a negative thread count.
+/// contexts. Throws: DeviceError if the device is not there; ArgumentError on a negative thread count, or a
+/// stream for the CPU.
+///
+/// On a GPU everything a module does goes to the context's stream, and calls return before it is done. What
+/// is given to one context happens in order. `Tensor::to`, `clone` and `upconv::copy` wait for the whole
+/// device, so they never see a half-written tensor; `copy` below waits for this stream alone. Raw pointers,
+/// other contexts and the caller's own kernels need `synchronize()`, or events in the stream. A tensor that a
+/// context made may go away while kernels of that context still use it; one that another context uses must
+/// stay until that one is synchronized.
 class ExecutionContext {
  public:
   explicit ExecutionContext(ExecutionContextOptions options = {});
@@ -51,13 +66,35 @@ class ExecutionContext {
   int num_threads() const { return options_.num_threads; }
   const std::map<std::string, std::string>& kernels() const { return options_.kernels; }
   const std::function<void(const TraceEvent&)>& trace() const { return options_.trace; }
+  /// GPU: the cudaStream_t that work goes to; null on the CPU.
+  void* stream() const;
+  /// Waits until everything given to this context is done. Throws: CudaError, for a kernel that failed too.
+  void synchronize() const;
+  /// Copies in the order of this context's work, to or from its device. Returns when `from` may be changed
+  /// and, if it is on the host, `to` may be read; a copy within a GPU is only queued. Throws: ShapeError,
+  /// DTypeError if the tensors differ; DeviceError if one is on another GPU; StateError for a host copy while
+  /// a CUDA graph is captured; CudaError.
+  void copy(TensorView to, ConstTensorView from);
+
+  /// Memory on the device, ordered by this context's work. Throws: as Buffer; StateError while a CUDA graph
+  /// is captured.
+  Buffer allocate(std::size_t bytes) const;
   /// Scratch memory on the device, reused from call to call.
   Workspace& workspace() { return workspace_; }
+  /// What a kernel keeps from call to call, such as a library's handle: one T, made at its first use.
+  template <class T>
+  T& state() {
+    std::shared_ptr<void>& slot = states_[typeid(T)];
+    if (slot == nullptr) slot = std::make_shared<T>();
+    return *static_cast<T*>(slot.get());
+  }
 
  private:
   ExecutionContextOptions options_;
   DeviceCaps caps_;
+  std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
   Workspace workspace_;
+  std::map<std::type_index, std::shared_ptr<void>> states_;
 };
 
 }  // namespace upconv

@@ -1,7 +1,6 @@
 #include <string>
 
-#include <cuda_runtime.h>
-
+#include <upconv/framework/cuda_check.h>
 #include <upconv/framework/cuda_runtime.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
@@ -10,27 +9,61 @@ namespace upconv::cuda {
 
 namespace {
 
-void check(cudaError_t status, const char* call) {
-  if (status == cudaSuccess) return;
-  cudaGetLastError();  // a sticky error would be blamed on the next call
-  throw CudaError(
-      message(call, " failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ')'));
+/// What the user can do about an error, or "".
+std::string remedy_for(cudaError_t status) {
+  switch (status) {
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorUnsupportedPtxVersion: {
+      int index = 0, major = 0, minor = 0;
+      const bool known =
+          cudaGetDevice(&index) == cudaSuccess &&
+          cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) == cudaSuccess &&
+          cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index) == cudaSuccess;
+      cudaGetLastError();
+      return message(": this build of upconv holds no code for this GPU",
+                     known
+                         ? message(" (compute capability ", major, '.', minor, "): rebuild with ",
+                                   "-DCMAKE_CUDA_ARCHITECTURES=", major, minor)
+                         : std::string(": rebuild with -DCMAKE_CUDA_ARCHITECTURES=<its compute capability>"));
+    }
+    case cudaErrorInsufficientDriver:
+      return ": install or update the NVIDIA driver, or use the CPU";
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorAssert:
+      return ": a kernel that ran earlier on this device is at fault; CUDA is unusable until the process "
+             "ends";
+    case cudaErrorStreamCaptureUnsupported:
+    case cudaErrorStreamCaptureInvalidated:
+      return ": not possible while a CUDA graph is being captured";
+    default:
+      return {};
+  }
 }
 
-/// Makes `index` current for a scope and restores the caller's device after it.
-class DeviceGuard {
- public:
-  explicit DeviceGuard(int index) {
-    check(cudaGetDevice(&previous_), "cudaGetDevice");
-    check(cudaSetDevice(index), "cudaSetDevice");
+std::string unavailable(int index, cudaError_t status) {
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  cudaGetLastError();
+  const auto version = [](int v) { return message(v / 1000, '.', v % 1000 / 10); };
+  const std::string where = message("cuda:", index, " is not available: ");
+  if (status == cudaErrorNoDevice) {
+    return message(where, "this process sees no CUDA device. Check nvidia-smi and CUDA_VISIBLE_DEVICES, or ",
+                   "use the CPU");
   }
-  ~DeviceGuard() { cudaSetDevice(previous_); }
-  DeviceGuard(const DeviceGuard&) = delete;
-  DeviceGuard& operator=(const DeviceGuard&) = delete;
-
- private:
-  int previous_ = 0;
-};
+  if (driver == 0)
+    return message(where, "there is no NVIDIA driver on this machine. Install it, or use the CPU");
+  if (status == cudaErrorInsufficientDriver || driver / 1000 < runtime / 1000) {
+    return message(where, "the NVIDIA driver supports CUDA ", version(driver), ", this build needs CUDA ",
+                   version(runtime), ". Update the driver, or use the CPU");
+  }
+  return message(where, cudaGetErrorString(status), " (", cudaGetErrorName(status),
+                 "). Check nvidia-smi, or use the CPU");
+}
 
 /// A stream of its own, so that nothing runs on, or waits for, the default stream.
 class CopyStream {
@@ -49,7 +82,31 @@ class CopyStream {
   cudaStream_t stream_ = nullptr;
 };
 
+/// Waits for every stream of the device, whoever made it.
+void wait_for(Device device) {
+  if (device.is_cpu()) return;
+  const DeviceGuard guard(device.index());
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+}
+
 }  // namespace
+
+void check(cudaError_t status, const char* call) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // or it would be blamed on the next call
+  throw CudaError(message(call, " failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ')',
+                          remedy_for(status)));
+}
+
+void check_allocation(cudaError_t status, const char* call, int index, std::size_t bytes) {
+  if (status != cudaErrorMemoryAllocation) return check(status, call);
+  cudaGetLastError();
+  std::size_t free_bytes = 0;
+  std::size_t total_bytes = 0;
+  check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");
+  throw CudaError(message("out of memory on cuda:", index, ": asked for ", bytes, " bytes, ", free_bytes,
+                          " of ", total_bytes, " are free"));
+}
 
 int device_count() noexcept {
   int count = 0;
@@ -63,10 +120,8 @@ int device_count() noexcept {
 DeviceCaps device_caps(int index) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess) {
-    cudaGetLastError();
-    throw DeviceError(message("cuda:", index, " is not available: ", cudaGetErrorString(status),
-                              ". Install or update the NVIDIA driver, or use the CPU"));
+  if (status != cudaSuccess || count == 0) {
+    throw DeviceError(unavailable(index, status == cudaSuccess ? cudaErrorNoDevice : status));
   }
   if (index < 0 || index >= count) {
     throw DeviceError(message("cuda:", index, " is not available: this process sees ", count,
@@ -87,16 +142,7 @@ DeviceCaps device_caps(int index) {
 void* allocate(int index, std::size_t bytes) {
   const DeviceGuard guard(index);
   void* data = nullptr;
-  const cudaError_t status = cudaMalloc(&data, bytes);
-  if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    std::size_t free_bytes = 0;
-    std::size_t total_bytes = 0;
-    check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");
-    throw CudaError(message("out of memory on cuda:", index, ": asked for ", bytes, " bytes, ", free_bytes,
-                            " of ", total_bytes, " are free"));
-  }
-  check(status, "cudaMalloc");
+  check_allocation(cudaMalloc(&data, bytes), "cudaMalloc", index, bytes);
   return data;
 }
 
@@ -104,11 +150,14 @@ void release(int index, void* data) noexcept {
   int previous = 0;
   if (cudaGetDevice(&previous) != cudaSuccess) return;
   cudaSetDevice(index);
+  cudaDeviceSynchronize();
   cudaFree(data);
   cudaSetDevice(previous);
 }
 
 void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  wait_for(from_device);
+  if (to_device != from_device) wait_for(to_device);
   const DeviceGuard guard(to_device.is_cuda() ? to_device.index() : from_device.index());
   const CopyStream stream;
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream.get()), "cudaMemcpyAsync");
@@ -116,6 +165,7 @@ void copy(void* to, Device to_device, const void* from, Device from_device, std:
 }
 
 void zero(int index, void* data, std::size_t bytes) {
+  wait_for(Device::cuda(index));
   const DeviceGuard guard(index);
   const CopyStream stream;
   check(cudaMemsetAsync(data, 0, bytes, stream.get()), "cudaMemsetAsync");

@@ -42,7 +42,8 @@ class StateError : public Error {
   using Error::Error;
 };
 
-/// A weight file cannot be read, or its entries do not fit the module. The module is left as it was.
+/// A weight file cannot be read or written, or its entries do not fit the module. The module is left as it
+/// was.
 class LoadError : public Error {
  public:
   using Error::Error;

@@ -12,9 +12,16 @@ Buffer::Buffer(Device device, std::size_t bytes) : bytes_(bytes), device_(device
                            : ::operator new (bytes, std::align_val_t{kAlignment});
 }
 
+Buffer::Buffer(std::shared_ptr<cuda::Stream> stream, Device device, std::size_t bytes)
+    : bytes_(bytes), device_(device), stream_(std::move(stream)) {
+  if (bytes != 0) data_ = cuda::allocate(*stream_, bytes);
+}
+
 Buffer::~Buffer() {
   if (data_ == nullptr) return;
-  if (device_.is_cuda()) {
+  if (stream_ != nullptr) {
+    cuda::release(*stream_, data_);
+  } else if (device_.is_cuda()) {
     cuda::release(device_.index(), data_);
   } else {
     ::operator delete (data_, std::align_val_t{kAlignment});

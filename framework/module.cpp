@@ -156,9 +156,7 @@ void Module::prepare(ExecutionContext& ctx) {
   prepared_on_.reset();
   for (auto& [name, child] : children_)
     child->prepare(ctx);
-  for (Parameter& parameter : parameters_) {
-    if (ctx.device().is_cuda() && !parameter.counter) parameter.on_device = parameter.value.to(ctx.device());
-  }
+  if (ctx.device().is_cuda()) upload(ctx);
   prepared_precision_ = ctx.precision();
   prepared_on_ = ctx.device();
   try {
@@ -166,6 +164,21 @@ void Module::prepare(ExecutionContext& ctx) {
   } catch (...) {
     prepared_on_.reset();
     throw;
+  }
+}
+
+void Module::upload(ExecutionContext& ctx) {
+  try {
+    for (Parameter& parameter : parameters_) {
+      if (parameter.counter) continue;
+      const Tensor& value = parameter.value;
+      Tensor on_device = Tensor::empty(value.shape(), value.dtype(), ctx.device());
+      ctx.copy(on_device, value);
+      parameter.on_device = std::move(on_device);
+    }
+    ctx.synchronize();  // other contexts may use the module as soon as it is prepared
+  } catch (const CudaError& error) {
+    throw CudaError(message(display_name(), ": ", error.what()));
   }
 }
 
@@ -205,29 +218,44 @@ void Module::check_dtype(const TensorSpec& x) const {
 }
 
 Tensor Module::forward(ConstTensorView x, ExecutionContext& ctx) const {
-  const TensorSpec spec = output_spec(x.spec());
-  Tensor y = Tensor::empty(spec.shape, spec.dtype, spec.device);
+  check_input(x, ctx);
+  Tensor y = make_output(output_spec(x.spec()), ctx);
   forward_into(x, y, ctx);
   return y;
 }
 
+Tensor Module::make_output(const TensorSpec& spec, ExecutionContext& ctx) const {
+  try {
+    return Tensor::empty(spec.shape, spec.dtype, ctx);
+  } catch (const CudaError& error) {
+    throw CudaError(message(display_name(), ": output ", spec, ": ", error.what()));
+  }
+}
+
 void Module::forward_into(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  check_forward(x, y, output_spec(x.spec()), ctx);
+  check_input(x, ctx);
+  check_forward(x, y, output_spec(x.spec()));
   do_forward(x, y, ctx);
 }
 
-void Module::check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted,
-                           const ExecutionContext& ctx) const {
+void Module::check_input(ConstTensorView x, const ExecutionContext& ctx) const {
+  if (!x.defined()) throw ArgumentError(message(display_name(), ": the input is not a tensor (undefined)"));
   check_prepared(ctx);
   if (x.device() != ctx.device()) {
     throw DeviceError(message(display_name(), ": input is on ", x.device(), ", the context on ", ctx.device(),
                               ": copy the input with x.to(ctx.device())"));
   }
+}
+
+void Module::check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted) const {
+  if (!y.defined()) throw ArgumentError(message(display_name(), ": the output is not a tensor (undefined)"));
   if (y.shape() != wanted.shape) {
     throw ShapeError(message(display_name(), ": output expected ", wanted.shape, ", got ", y.shape()));
   }
-  if (y.spec() != wanted)
+  if (y.dtype() != wanted.dtype)
     throw DTypeError(message(display_name(), ": output expected ", wanted, ", got ", y.spec()));
+  if (y.device() != wanted.device)
+    throw DeviceError(message(display_name(), ": output expected ", wanted, ", got ", y.spec()));
   if (overlap(x, y) && !(runs_in_place() && x.raw() == y.raw())) {
     throw ArgumentError(
         message(display_name(), ": input and output overlap in memory: give the output its own tensor"));

@@ -54,9 +54,12 @@ class Module {
 
   /// Shape and type of the output for an input like `x`. Throws: ShapeError, DTypeError.
   virtual TensorSpec output_spec(const TensorSpec& x) const = 0;
-  /// Runs the module. Throws: StateError if not prepared; DeviceError; ShapeError; DTypeError; CudaError.
+  /// Runs the module; on a GPU it returns before the work is done, see ExecutionContext.
+  /// Throws: StateError if not prepared; DeviceError; ShapeError; DTypeError; CudaError.
   Tensor forward(ConstTensorView x, ExecutionContext& ctx) const;
-  /// As forward, into a tensor of the caller's, which must not overlap x. Allocates nothing once warm.
+  /// As forward, into a tensor of the caller's, which must not overlap x. After one run of the same size it
+  /// allocates nothing, and can be captured in a CUDA graph; the graph then uses the context's scratch, so
+  /// the context must outlive it and run nothing larger in between.
   void forward_into(ConstTensorView x, TensorView y, ExecutionContext& ctx) const;
   /// Which kernel would run for an input like `x`, and why the others would not.
   virtual std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const;
@@ -83,9 +86,12 @@ class Module {
   /// The parameter on the device that the module is prepared for.
   ConstTensorView device_parameter(ParameterId id) const;
 
-  /// Every check of a run whose output should be `wanted`. Throws as forward_into does.
-  void check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted,
-                     const ExecutionContext& ctx) const;
+  /// An undefined tensor for a run's output. Throws: CudaError naming this module.
+  Tensor make_output(const TensorSpec& spec, ExecutionContext& ctx) const;
+  /// The checks of a run that come before output_spec. Throws as forward_into does.
+  void check_input(ConstTensorView x, const ExecutionContext& ctx) const;
+  /// The checks of a run whose output should be `wanted`. Throws as forward_into does.
+  void check_forward(ConstTensorView x, TensorView y, const TensorSpec& wanted) const;
   /// Throws DTypeError unless `x` is of a type that layers compute on and the same as the parameters'.
   void check_dtype(const TensorSpec& x) const;
 
@@ -97,6 +103,8 @@ class Module {
     bool counter = false;
   };
 
+  /// Copies the parameters to the context's GPU, and waits for that.
+  void upload(ExecutionContext& ctx);
   /// Packs what kernels need. Called on a fresh state, children first; parameters are already on the device.
   virtual void do_prepare(ExecutionContext& ctx);
   /// Computes y, whose spec is output_spec(x); every check is done.

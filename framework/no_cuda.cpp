@@ -14,6 +14,9 @@ namespace {
 
 }  // namespace
 
+/// There is never one, so what takes one is never called.
+class Stream {};
+
 int device_count() noexcept {
   return 0;
 }
@@ -29,6 +32,24 @@ void copy(void*, Device to, const void*, Device from, std::size_t) {
 }
 void zero(int index, void*, std::size_t) {
   refuse(index);
+}
+
+std::shared_ptr<Stream> make_stream(int index, void*) {
+  refuse(index);
+}
+void* handle_of(const Stream&) noexcept {
+  return nullptr;
+}
+bool is_capturing(const Stream&) {
+  return false;
+}
+void synchronize(const Stream&) {}
+void* allocate(Stream&, std::size_t) {
+  refuse(0);
+}
+void release(Stream&, void*) noexcept {}
+void copy(Stream&, void*, Device, const void*, Device, std::size_t) {
+  refuse(0);
 }
 
 }  // namespace upconv::cuda

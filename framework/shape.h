@@ -47,7 +47,7 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape);
 struct TensorSpec {
   Shape shape;
   DType dtype = DType::f32;
-  Device device;
+  Device device = Device::cpu();
 
   /// Bytes of the contiguous values. Throws: ShapeError if they overflow.
   std::size_t bytes() const;

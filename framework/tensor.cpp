@@ -3,6 +3,7 @@
 #include <cmath>
 #include <concepts>
 
+#include <upconv/framework/context.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/framework/tensor.h>
@@ -77,6 +78,14 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   return result;
 }
 
+Tensor Tensor::empty(const Shape& shape, DType dtype, ExecutionContext& ctx) {
+  Tensor result;
+  result.spec_ = {shape, dtype, ctx.device()};
+  result.buffer_ = ctx.allocate(result.spec_.bytes());
+  result.defined_ = true;
+  return result;
+}
+
 Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
   Tensor result = empty(shape, dtype, device);
   zero_bytes(result.buffer_.data(), device, result.spec_.bytes());
@@ -125,9 +134,13 @@ Tensor Tensor::reshape(const Shape& shape) && {
   return std::move(*this);
 }
 
+void check_copy(const TensorSpec& to, const TensorSpec& from) {
+  if (to.shape != from.shape) throw ShapeError(message("cannot copy ", from.shape, " to ", to.shape));
+  if (to.dtype != from.dtype) throw DTypeError(message("cannot copy ", from.dtype, " to ", to.dtype));
+}
+
 void copy(TensorView to, ConstTensorView from) {
-  if (to.shape() != from.shape()) throw ShapeError(message("cannot copy ", from.shape(), " to ", to.shape()));
-  if (to.dtype() != from.dtype()) throw DTypeError(message("cannot copy ", from.dtype(), " to ", to.dtype()));
+  check_copy(to.spec(), from.spec());
   copy_bytes(to.raw(), to.device(), from.raw(), from.device(), from.spec().bytes());
 }
 

@@ -9,6 +9,8 @@
 
 namespace upconv {
 
+class ExecutionContext;
+
 /// A borrowed, read-only, contiguous (row-major) tensor. Cheap to copy; must not outlive what it looks at.
 class ConstTensorView {
  public:
@@ -63,6 +65,9 @@ class Tensor {
 
   /// Elements start undefined.
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu());
+  /// In memory that is ordered by the context's work, on its device: making it and letting it go never wait
+  /// for a GPU. Throws: StateError while a CUDA graph is captured.
+  static Tensor empty(const Shape& shape, DType dtype, ExecutionContext& ctx);
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu());
   /// Every element is `value`, rounded to `dtype`. Throws: ArgumentError if i64 cannot hold it.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32,
@@ -105,6 +110,8 @@ class Tensor {
   template <Element T>
   std::span<const T> data() && = delete;  // the elements would be gone at the end of the expression
 
+  /// Complete when it returns, like `to`: it waits for what a GPU still has to do. `ExecutionContext::copy`
+  /// waits for less.
   Tensor clone() const;
   /// A copy on `device`. Throws: DeviceError, CudaError.
   Tensor to(Device device) const;
@@ -122,8 +129,11 @@ class Tensor {
   bool defined_ = false;
 };
 
-/// Copies `from` to `to`, which may live on different devices. Throws: ShapeError, DTypeError if they differ.
+/// Copies `from` to `to`, which may live on different devices; complete when it returns.
+/// Throws: ShapeError, DTypeError if they differ.
 void copy(TensorView to, ConstTensorView from);
+/// Throws ShapeError or DTypeError unless the one can be copied to the other.
+void check_copy(const TensorSpec& to, const TensorSpec& from);
 
 /// Copies between CPU tensors of one shape, converting elements as `Tensor::to(DType)` does.
 void convert(TensorView to, ConstTensorView from);

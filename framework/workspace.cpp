@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <limits>
 #include <new>
 
@@ -23,19 +22,31 @@ void* Workspace::take(std::size_t bytes) {
   }
   // A block that a smaller scope left behind may be too small: replace it and all after it.
   if (block_ < blocks_.size() && rounded > blocks_[block_].bytes()) blocks_.resize(block_);
-  if (block_ == blocks_.size())
-    blocks_.emplace_back(device_, blocks_.empty() ? std::max(rounded, first_block_) : rounded);
+  if (block_ == blocks_.size()) add_block(rounded);
   void* result = static_cast<std::byte*>(blocks_[block_].data()) + used_;
   used_ += rounded;
   return result;
 }
 
-void Workspace::rewind(std::size_t block, std::size_t used) {
+void Workspace::add_block(std::size_t bytes) {
+  if (stream_ != nullptr) {
+    blocks_.emplace_back(stream_, device_, bytes);
+  } else {
+    blocks_.emplace_back(device_, bytes);
+  }
+}
+
+void Workspace::rewind(std::size_t block, std::size_t used) noexcept {
   block_ = block;
   used_ = used;
-  if (scopes_ == 0 && blocks_.size() > 1) {
-    // One block for next time: the run that needed several is a fair guess of what the next one needs.
-    first_block_ = capacity();
+  if (scopes_ != 0 || blocks_.size() < 2) return;
+  // One block for next time: the run that needed several is a fair guess of what the next one needs. It is
+  // allocated now, so that one run is enough to be warm.
+  const std::size_t bytes = capacity();
+  blocks_.clear();
+  try {
+    add_block(bytes);
+  } catch (...) {  // this runs in a destructor: the next run will ask again, and tell its caller
     blocks_.clear();
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include <upconv/framework/memory.h>
@@ -9,11 +10,14 @@
 namespace upconv {
 
 /// Scratch memory that grows to what a network needs on its first run and is reused from then on, so that
-/// later runs allocate nothing. Handed out stack-wise through Workspace::Scope. Not thread-safe: one context,
-/// one thread.
+/// later runs of that size allocate nothing. Handed out stack-wise through Workspace::Scope. Not thread-safe:
+/// one context, one thread. On a GPU it is ordered by the context's stream: taking and giving back never
+/// wait.
 class Workspace {
  public:
-  explicit Workspace(Device device) : device_(device) {}
+  /// `stream` is the context's on a GPU, null on the CPU.
+  explicit Workspace(Device device, std::shared_ptr<cuda::Stream> stream = nullptr)
+      : device_(device), stream_(std::move(stream)) {}
 
   /// Bytes held at present.
   std::size_t capacity() const;
@@ -39,14 +43,15 @@ class Workspace {
 
  private:
   void* take(std::size_t bytes);
-  void rewind(std::size_t block, std::size_t used);
+  void rewind(std::size_t block, std::size_t used) noexcept;
+  void add_block(std::size_t bytes);
 
   Device device_;
+  std::shared_ptr<cuda::Stream> stream_;
   std::vector<Buffer> blocks_;  // after the outermost scope ends, at most one
   std::size_t block_ = 0;       // the block being filled
   std::size_t used_ = 0;        // bytes taken of it
-  std::size_t scopes_ = 0;
-  std::size_t first_block_ = 0;  // size of the next first block, once a run has shown what it takes
+  std::size_t scopes_ = 0;      // open ones
 };
 
 }  // namespace upconv

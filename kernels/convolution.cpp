@@ -152,6 +152,13 @@ ConvProblem ConvProblem::parse(std::string_view text) {
 }
 
 void validate_layer(const ConvProblem& p) {
+  if (p.stride_h < 1 || p.stride_w < 1) {
+    throw ArgumentError(
+        message("non-positive stride is not supported, got stride ", Size2d(p.stride_h, p.stride_w)));
+  }
+  if (p.pad_h < 0 || p.pad_w < 0) {
+    throw ArgumentError(message("negative padding is not supported, got padding ", Size2d(p.pad_h, p.pad_w)));
+  }
   check_range("in_channels", p.ci, 1);
   check_range("out_channels", p.co, 1);
   check_range("kernel_size height", p.kh, 1);
@@ -193,6 +200,10 @@ void validate_layer(const ConvProblem& p) {
 void validate(const ConvProblem& p) {
   validate_layer(p);
   check_range("batch size", p.n, 0);
+  if (p.ih == 0 || p.iw == 0) {
+    throw ShapeError(
+        message("Only zero batch or zero channel inputs are supported, but got input shape: ", p.x_shape()));
+  }
   check_range("input height", p.ih, 1);
   check_range("input width", p.iw, 1);
   if (!is_compute_dtype(p.dtype)) throw DTypeError(message("input must be f32, f16 or bf16, got ", p.dtype));

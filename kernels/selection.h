@@ -59,13 +59,19 @@ const Row& select(std::string_view op, std::span<const Row> rows, const Problem&
                             ": run it on Device::cpu()"));
 }
 
-/// Selects the row for the problem, tells the trace sink, and launches it.
+/// Selects the row for the problem, tells the trace sink, and launches it. Throws as select and launch do; a
+/// CudaError names layer, kernel and problem.
 template <class Row, class Problem, class Operands>
 void run(std::string_view op, std::span<const Row> rows, const Problem& problem, const Operands& operands,
          std::string_view layer, ExecutionContext& ctx) {
   const Row& row = select(op, rows, problem, ctx.caps(), forced_kernel(op, ctx));
   if (ctx.trace()) ctx.trace()({layer, problem.to_string(), row.name});
-  row.launch(problem, operands, ctx);
+  try {
+    row.launch(problem, operands, ctx);
+  } catch (const CudaError& error) {
+    throw CudaError(
+        message(layer, ": kernel ", row.name, " on ", op, ' ', problem.to_string(), ": ", error.what()));
+  }
 }
 
 /// The table for this problem, a line a row: the one that runs, those that could, and why the others cannot.

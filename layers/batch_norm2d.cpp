@@ -36,10 +36,11 @@ BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& options) : Module("BatchNorm2
 TensorSpec BatchNorm2d::output_spec(const TensorSpec& x) const {
   check_dtype(x);
   if (x.shape.rank() != 4)
-    throw ShapeError(message(display_name(), ": expected 4D input (got ", x.shape, ')'));
-  if (x.shape[1] != options_.num_features) {
     throw ShapeError(
-        message(display_name(), ": expected ", options_.num_features, " channels, got ", x.shape));
+        message(display_name(), ": expected 4D input (got ", x.shape.rank(), "D input), of shape ", x.shape));
+  if (x.shape[1] != options_.num_features) {
+    throw ShapeError(message(display_name(), ": running_mean should contain ", x.shape[1], " elements not ",
+                             options_.num_features, ": the input is ", x.shape));
   }
   return x;
 }

@@ -32,14 +32,18 @@ kernels::ConvProblem ConvolutionLayer::problem_for(const TensorSpec& x) const {
   problem.ih = shape[-2];
   problem.iw = shape[-1];
   problem.dtype = x.dtype;
+  return problem;
+}
+
+void ConvolutionLayer::check(const kernels::ConvProblem& problem) const {
   try {
     kernels::validate(problem);
   } catch (const ShapeError& error) {
     throw ShapeError(message(display_name(), ": ", error.what()));
   } catch (const ArgumentError& error) {
-    throw ShapeError(message(display_name(), ": input ", shape, ": ", error.what()));
+    throw ShapeError(
+        message(display_name(), ": input of ", problem.ih, " x ", problem.iw, ": ", error.what()));
   }
-  return problem;
 }
 
 TensorSpec ConvolutionLayer::spec_of(const kernels::ConvProblem& problem, const TensorSpec& x) {
@@ -48,11 +52,14 @@ TensorSpec ConvolutionLayer::spec_of(const kernels::ConvProblem& problem, const 
 }
 
 TensorSpec ConvolutionLayer::output_spec(const TensorSpec& x) const {
-  return spec_of(problem_for(x), x);
+  const kernels::ConvProblem problem = problem_for(x);
+  check(problem);
+  return spec_of(problem, x);
 }
 
 std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContext& ctx) const {
   kernels::ConvProblem problem = problem_for(x);
+  check(problem);
   problem.precision = ctx.precision();
   return message(
       display_name(), ": ",
@@ -67,23 +74,19 @@ void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
 }
 
 void ConvolutionLayer::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  run(x, {}, y, ctx);
+  run(problem_for(x.spec()), x, {}, y, ctx);
 }
 
 void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::Activation& activation,
                                               TensorView y, ExecutionContext& ctx) const {
-  check_forward(x, y, output_spec(x.spec()), ctx);
-  run(x, activation, y, ctx);
+  check_input(x, ctx);
+  check_forward(x, y, output_spec(x.spec()));
+  run(problem_for(x.spec()), x, activation, y, ctx);
 }
 
-void ConvolutionLayer::run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
-                           ExecutionContext& ctx) const {
-  kernels::ConvProblem problem = problem_for(x.spec());
+void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x,
+                           const kernels::Activation& activation, TensorView y, ExecutionContext& ctx) const {
   problem.precision = ctx.precision();
-  if (problem.transposed) {  // y may be the size that forward_to_size asked for
-    problem.output_pad_h += y.shape()[-2] - problem.oh();
-    problem.output_pad_w += y.shape()[-1] - problem.ow();
-  }
   if (y.numel() == 0) return;
   const kernels::ConvOperands operands{.x = x.reshape(problem.x_shape()),
                                        .weight = device_parameter(weight_),

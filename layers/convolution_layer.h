@@ -26,13 +26,16 @@ class ConvolutionLayer : public Module {
   /// `layer` gives everything but the image and the type. Throws: ArgumentError if such a layer cannot exist.
   ConvolutionLayer(std::string type_name, const kernels::ConvProblem& layer, bool bias);
 
-  /// The problem for this input. Throws: ShapeError, DTypeError.
+  /// The layer on an input of x's size. Throws: ShapeError, DTypeError if x is not an image with the layer's
+  /// channels and type; whether the sizes work is for `check` to say.
   kernels::ConvProblem problem_for(const TensorSpec& x) const;
+  /// Throws: ShapeError unless the problem can be computed.
+  void check(const kernels::ConvProblem& problem) const;
   /// The output of `problem`, batched or not as `x` is.
   static TensorSpec spec_of(const kernels::ConvProblem& problem, const TensorSpec& x);
-  /// Runs checked operands; y may have any size that an output padding can give.
-  void run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
-           ExecutionContext& ctx) const;
+  /// Runs a checked problem on checked operands.
+  void run(kernels::ConvProblem problem, ConstTensorView x, const kernels::Activation& activation,
+           TensorView y, ExecutionContext& ctx) const;
 
  private:
   void do_prepare(ExecutionContext& ctx) override;

@@ -32,9 +32,14 @@ Linear::Linear(const LinearOptions& options) : Module("Linear"), options_(option
 
 TensorSpec Linear::output_spec(const TensorSpec& x) const {
   check_dtype(x);
-  if (x.shape.rank() < 1 || x.shape[-1] != options_.in_features) {
-    throw ShapeError(message(display_name(), ": input's last dimension must be in_features ",
-                             options_.in_features, ", got ", x.shape));
+  if (x.shape.rank() < 1)
+    throw ShapeError(message(display_name(), ": the input needs at least one dimension"));
+  if (x.shape[-1] != options_.in_features) {
+    const std::int64_t rows = x.shape.numel() / std::max<std::int64_t>(x.shape[-1], 1);
+    throw ShapeError(message(display_name(), ": mat1 and mat2 shapes cannot be multiplied (", rows, 'x',
+                             x.shape[-1], " and ", options_.in_features, 'x', options_.out_features,
+                             "): the input's last dimension must be in_features ", options_.in_features,
+                             ", got ", x.shape));
   }
   std::array<std::int64_t, Shape::kMaxRank> sizes{};
   std::copy(x.shape.begin(), x.shape.end(), sizes.begin());

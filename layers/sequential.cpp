@@ -78,7 +78,7 @@ std::string Sequential::explain(const TensorSpec& x, const ExecutionContext& ctx
 }
 
 void Sequential::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  if (empty()) return copy(y, x);
+  if (empty()) return ctx.copy(y, x);
 
   // Two slots, each as large as the largest tensor that stands in it.
   std::array<std::size_t, 2> bytes{};

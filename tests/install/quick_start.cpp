@@ -1,13 +1,7 @@
-#include <gtest/gtest.h>
-
+// README's quick start as a user's program: built against the installed package, from CXX-only projects.
 #include <upconv/upconv.h>
 
-namespace {
-
-using upconv::DType;
-using upconv::Tensor;
-
-TEST(Contract, QuickStartRuns) {
+int main() {
   upconv::ExecutionContext ctx({.device = upconv::Device::cpu()});
   upconv::Sequential net;
   net.append(
@@ -22,11 +16,8 @@ TEST(Contract, QuickStartRuns) {
   upconv::StateDict weights = net.state_dict();
   net.load(weights);
   net.prepare(ctx);
-  Tensor x = Tensor::zeros({1, 1, 8, 8}, DType::f32);
-  Tensor y = net.forward(x, ctx);
-  EXPECT_EQ(y.shape(), (upconv::Shape{1, 1, 16, 16}));
-  EXPECT_EQ(y.data<float>()[0], 0.0f);
-  std::cout << net.explain(x.spec(), ctx);
+  upconv::Tensor x = upconv::Tensor::zeros({1, 1, 64, 64}, upconv::DType::f32);
+  upconv::Tensor y = net.forward(x, ctx);
+  float first = y.data<float>()[0];
+  return first == 0.0f ? 0 : 1;
 }
-
-}  // namespace

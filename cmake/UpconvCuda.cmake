@@ -1,0 +1,33 @@
+# Decides whether CUDA is used: UPCONV_WITH_CUDA. UPCONV_CUDA=AUTO takes the toolkit where it is found; /usr/local/cuda
+# is looked at even if it is not on the PATH. The host's GPU is never asked: the same options give the same binary
+# everywhere.
+set(upconv_cuda_minimum 12.0)  # the first with C++20 and sm_90a
+
+set(UPCONV_WITH_CUDA FALSE)
+if(UPCONV_CUDA STREQUAL "AUTO")
+  find_package(CUDAToolkit ${upconv_cuda_minimum} QUIET)
+elseif(UPCONV_CUDA)
+  find_package(CUDAToolkit ${upconv_cuda_minimum} REQUIRED)
+endif()
+if(UPCONV_CUDA AND CUDAToolkit_FOUND)
+  if(TARGET CUDA::cudart_static AND TARGET CUDA::cublasLt AND CUDAToolkit_NVCC_EXECUTABLE)
+    set(UPCONV_WITH_CUDA TRUE)
+  elseif(NOT UPCONV_CUDA STREQUAL "AUTO")
+    message(FATAL_ERROR "upconv: the CUDA toolkit in ${CUDAToolkit_BIN_DIR} lacks nvcc, libcudart_static.a or "
+      "libcublasLt. Install the whole toolkit, or configure with -DUPCONV_CUDA=OFF")
+  endif()
+endif()
+
+if(UPCONV_WITH_CUDA)
+  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+    set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
+  endif()
+  # Every GPU from Ampere on: machine code up to Hopper, PTX for what comes after (sm_90a code runs on Hopper alone).
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90a-real 90-virtual)
+  endif()
+  message(STATUS "upconv: with CUDA ${CUDAToolkit_VERSION}")
+  enable_language(CUDA)
+else()
+  message(STATUS "upconv: without CUDA")
+endif()

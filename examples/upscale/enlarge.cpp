@@ -1,0 +1,64 @@
+#include "upscale/enlarge.h"
+
+#include "upscale/bicubic.h"
+#include "upscale/color.h"
+#include "upscale/tiled.h"
+
+namespace upscale {
+
+namespace {
+
+/// Calls put(pixel, index) for each pixel of `area` of the picture; index counts them row by row.
+template <class Put>
+void for_each_pixel(Picture& picture, const Rect& area, int num_threads, const Put& put) {
+#pragma omp parallel for num_threads(num_threads)
+  for (int y = 0; y < area.height; ++y) {
+    std::uint8_t* pixel = picture.at(area.x, area.y + y);
+    std::size_t index = static_cast<std::size_t>(y) * static_cast<std::size_t>(area.width);
+    for (int x = 0; x < area.width; ++x, pixel += picture.channels)
+      put(pixel, index++);
+  }
+}
+
+}  // namespace
+
+Picture enlarge(const Picture& small, const EnlargeLuma& luma, const EnlargeOptions& options) {
+  Picture large(small.width * kScale, small.height * kScale, small.channels);
+  const auto bicubic = [&](const Plane& window, const Tile& tile) {
+    return cut_inner(bicubic_x2(window, options.num_threads), tile);
+  };
+
+  std::int64_t done = 0;
+  for (const Tile& tile : plan_tiles(small.width, small.height, options.tile, options.overlap)) {
+    const Rect area = tile.inner.enlarged();
+    const Plane y = cut_inner(luma(luma_of(small, tile.window)), tile);
+    if (options.on_luma) options.on_luma(area, y);
+
+    if (small.has_colour()) {
+      const Chroma chroma = chroma_of(small, tile.window);
+      const Plane cb = bicubic(chroma.cb, tile);
+      const Plane cr = bicubic(chroma.cr, tile);
+      for_each_pixel(large, area, options.num_threads, [&](std::uint8_t* pixel, std::size_t i) {
+        const auto rgb = rgb_of(y.values[i], cb.values[i], cr.values[i]);
+        pixel[0] = rgb[0];
+        pixel[1] = rgb[1];
+        pixel[2] = rgb[2];
+      });
+    } else {
+      for_each_pixel(large, area, options.num_threads,
+                     [&](std::uint8_t* pixel, std::size_t i) { *pixel = grey_of(y.values[i]); });
+    }
+    if (small.has_alpha()) {
+      const Plane alpha = bicubic(alpha_of(small, tile.window), tile);
+      const int last = large.channels - 1;
+      for_each_pixel(large, area, options.num_threads,
+                     [&](std::uint8_t* pixel, std::size_t i) { pixel[last] = to_byte(alpha.values[i]); });
+    }
+
+    done += std::int64_t{tile.inner.width} * tile.inner.height;
+    if (options.on_progress) options.on_progress(done);
+  }
+  return large;
+}
+
+}  // namespace upscale

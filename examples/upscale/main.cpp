@@ -1,0 +1,249 @@
+// upscale: enlarges a picture x2 with a network that was trained in PyTorch.
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include "upscale/bicubic.h"
+#include "upscale/compare.h"
+#include "upscale/enlarge.h"
+#include "upscale/fsrcnn.h"
+#include "upscale/kernel_log.h"
+#include "upscale/picture.h"
+#include "upscale/progress.h"
+#include "upscale/psnr.h"
+#include "upscale/weights.h"
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <upconv/framework/message.h>
+#include <upconv/upconv.h>
+
+namespace fs = std::filesystem;
+using namespace upscale;  // this is the program; the parts are a library for its tests
+
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+struct Arguments {
+  fs::path input;
+  fs::path output;
+  fs::path weights;
+  std::string device = "cpu";
+  std::string precision = "fp32";
+  int threads = 0;
+  int tile = 256;
+  fs::path compare;
+  bool explain = false;
+};
+
+/// What --precision says: the type of weights and activations, and what the kernels may do with f32.
+struct Numbers {
+  upconv::DType dtype;
+  upconv::Precision precision;
+};
+
+const std::map<std::string, Numbers> kPrecisions = {
+    {"fp32", {upconv::DType::f32, upconv::Precision::fp32}},
+    {"tf32", {upconv::DType::f32, upconv::Precision::tf32}},
+    {"fp16", {upconv::DType::f16, upconv::Precision::fp32}},
+    {"bf16", {upconv::DType::bf16, upconv::Precision::fp32}},
+};
+
+/// Returns the exit code if the program should end here: help was asked for, or the usage is wrong.
+std::optional<int> parse(int argc, char** argv, Arguments& args) {
+  CLI::App app(
+      "Enlarges a picture x2: brightness by a small neural network (FSRCNN), colour by bicubic\n"
+      "interpolation.");
+  app.add_option("input", args.input, "PNG or JPEG picture: grey or colour, with or without alpha")
+      ->required()
+      ->type_name("IN");
+  app.add_option("output", args.output, "PNG picture to write")->required()->type_name("OUT.png");
+  app.add_option("--weights", args.weights,
+                 "trained weights (HDF5); default: fsrcnn_x2.h5 in weights/ beside the program,\n"
+                 "then in ../share/upconv/")
+      ->type_name("FILE");
+  app.add_option("--device", args.device, "cpu, cuda or cuda:<index>")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--precision", args.precision, "fp32, tf32 (faster on a GPU), fp16 or bf16")
+      ->check(CLI::IsMember(kPrecisions))
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--threads", args.threads, "CPU threads; 0 means all")
+      ->check(CLI::Range(0, 4096))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--tile", args.tile, "largest side of the tiles that a picture is worked in")
+      ->check(CLI::Range(8, 16384))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--compare", args.compare,
+                 "the picture that IN was made from, twice as wide and high: print how close the result\n"
+                 "and bicubic interpolation come to it, and write OUT_compare.png")
+      ->type_name("ORIGINAL");
+  app.add_flag("--explain", args.explain, "print which kernel computes each layer, and why");
+  app.footer(
+      "\nNot handled: 16-bit channels are read as 8, of an animation the first frame; EXIF rotation and\n"
+      "colour profiles are ignored.\n"
+      "Exit code: 0 done, 1 failed, 2 wrong usage.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  return std::nullopt;
+}
+
+/// `path` with "_compare" before the extension.
+fs::path compare_path(fs::path path) {
+  return path.replace_filename(path.stem().string() + "_compare" + path.extension().string());
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return text.str();
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Throws PictureError if an output cannot be written, or would replace an input.
+void check_paths(const Arguments& args) {
+  std::vector<fs::path> inputs = {args.input};
+  std::vector<fs::path> outputs = {args.output};
+  if (!args.compare.empty()) {
+    inputs.push_back(args.compare);
+    outputs.push_back(compare_path(args.output));
+  }
+  for (const fs::path& output : outputs) {
+    check_writable(output);
+    std::error_code ignored;
+    for (const fs::path& input : inputs) {
+      if (fs::equivalent(input, output, ignored))
+        throw PictureError(output.string() + ": is an input; give the output another name");
+    }
+  }
+}
+
+Picture load(const fs::path& path) {
+  LoadedPicture loaded = load_picture(path);
+  for (const std::string& note : loaded.notes)
+    std::cerr << path.string() << ": note: " << note << '\n';
+  return std::move(loaded.picture);
+}
+
+/// The picture given with --compare. Throws: PictureError unless it is exactly twice as large as `small`.
+Picture load_original(const fs::path& path, const Picture& small) {
+  Picture original = load(path);
+  if (original.width != kScale * small.width || original.height != kScale * small.height) {
+    throw PictureError(upconv::message(path.string(), ": the original must be ", kScale * small.width, 'x',
+                                       kScale * small.height, ", twice the input, but is ", original.width,
+                                       'x', original.height));
+  }
+  return original;
+}
+
+/// Prints the PSNR of both ways to enlarge and writes them beside the original.
+void compare(const Picture& small, const Picture& network, double network_psnr, const Picture& original,
+             EnlargeOptions options, const fs::path& output) {
+  PsnrY psnr(original);
+  options.on_luma = [&](const Rect& area, const Plane& luma) { psnr.add(area, luma); };
+  const Picture bicubic = enlarge(
+      small, [&](const Plane& luma) { return bicubic_x2(luma, options.num_threads); }, options);
+  const double bicubic_psnr = psnr.decibels();
+
+  std::cout << "  PSNR-Y    network " << fixed(network_psnr, 2) << " dB, bicubic " << fixed(bicubic_psnr, 2)
+            << " dB: " << (network_psnr < bicubic_psnr ? "" : "+") << fixed(network_psnr - bicubic_psnr, 2)
+            << " dB\n";
+  save_png(output, side_by_side({{bicubic, "bicubic, " + fixed(bicubic_psnr, 2) + " dB"},
+                                 {network, "upconv, " + fixed(network_psnr, 2) + " dB"},
+                                 {original, "original"}}));
+  std::cout << "  compared  " << output.string() << ": bicubic | network | original\n";
+}
+
+/// Enlarges on the network; `psnr`, if there is one, is told the luma.
+Picture enlarge_with_progress(const Picture& small, const LumaNetwork& network, EnlargeOptions options,
+                              std::optional<PsnrY>& psnr) {
+  Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
+  options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
+  if (psnr) options.on_luma = [&](const Rect& area, const Plane& luma) { psnr->add(area, luma); };
+  return enlarge(small, std::ref(network), options);
+}
+
+/// "cpu, 2 threads" or "cuda:0 (NVIDIA H200)"
+std::string describe_device(const upconv::ExecutionContext& ctx) {
+  if (!ctx.device().is_cpu()) return upconv::message(ctx.device(), " (", ctx.caps().name, ')');
+  return upconv::message(ctx.device(), ", ", ctx.num_threads(),
+                         ctx.num_threads() == 1 ? " thread" : " threads");
+}
+
+void run(const Arguments& args) {
+  const auto start = std::chrono::steady_clock::now();
+  const Numbers numbers = kPrecisions.at(args.precision);
+  KernelLog kernels;
+  upconv::ExecutionContext ctx({.device = upconv::Device::parse(args.device),
+                                .precision = numbers.precision,
+                                .num_threads = args.threads,
+                                .trace = kernels.sink()});
+
+  check_paths(args);
+  const Picture small = load(args.input);
+  std::optional<Picture> original;
+  std::optional<PsnrY> psnr;
+  if (!args.compare.empty()) {
+    original = load_original(args.compare, small);
+    psnr.emplace(*original);
+  }
+
+  const fs::path weights = args.weights.empty() ? find_weights() : args.weights;
+  upconv::Sequential net = make_fsrcnn();
+  upconv::load_hdf5(net, weights, {.require_finite = true});
+  const LumaNetwork network(std::move(net), numbers.dtype, ctx);
+  if (args.explain) {  // for a tile inside the picture
+    const int side = args.tile + 2 * kFsrcnnReach;
+    std::cout << network.explain(std::min(side, small.width), std::min(side, small.height)) << '\n';
+  }
+
+  const EnlargeOptions options{.tile = args.tile, .overlap = kFsrcnnReach, .num_threads = ctx.num_threads()};
+  const auto started = std::chrono::steady_clock::now();
+  const Picture large = enlarge_with_progress(small, network, options, psnr);
+  const double seconds = seconds_since(started);
+  save_png(args.output, large);
+
+  std::cout << args.output.string() << ": " << large.describe() << ", from " << small.describe() << '\n'
+            << "  network   FSRCNN in " << args.precision << ", weights " << weights.string() << '\n'
+            << "  device    " << describe_device(ctx) << '\n';
+  for (const std::string& line : kernels.lines())
+    std::cout << "  kernel    " << line << '\n';
+  std::cout << "  time      " << fixed(seconds, 3) << " s, " << fixed(large.megapixels() / seconds, 2)
+            << " megapixels/s out; " << fixed(seconds_since(start), 3) << " s with files\n";
+  if (original) compare(small, large, psnr->decibels(), *original, options, compare_path(args.output));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments args;
+  if (const std::optional<int> code = parse(argc, argv, args)) return *code;
+  try {
+    run(args);
+    std::cout.flush();
+    return 0;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "upscale: not enough memory\n";
+  } catch (const std::exception& error) {
+    std::cerr << "upscale: " << error.what() << '\n';
+  }
+  return kExitFailed;
+}

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5_library.h>
+#include <upconv/framework/hdf5_types.h>
+
+namespace upconv::hdf5 {
+
+/// An entry of a file, and how its elements are stored if it can be read.
+struct Found {
+  Hdf5Entry entry;
+  std::optional<StoredType> type;
+};
+
+/// Fills in everything about an open dataset but its name, from metadata alone, and checks that the file
+/// really holds what the dataset declares. Throws: LoadError on the first thing that upconv refuses, having
+/// filled in what it found before.
+void describe_dataset(hid_t dataset, std::uint64_t file_bytes, const Hdf5ReadOptions& options, Found& found);
+
+/// The values of a dataset that describe_dataset accepted. Throws: LoadError.
+Tensor read_dataset(hid_t file, const Found& found);
+
+}  // namespace upconv::hdf5

@@ -1,0 +1,168 @@
+// cpu.direct: convolution without im2col.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+
+#include <upconv/kernels/cpu/convolution_direct.h>
+#include <upconv/kernels/cpu/convolution_plan.h>
+#include <upconv/kernels/cpu/convolution_taps.h>
+#include <upconv/kernels/cpu/simd.h>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <upconv/kernels/cpu/convolution_direct.cpp>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <upconv/kernels/cpu/convolution_load-inl.h>
+#include <upconv/kernels/cpu/convolution_micro-inl.h>
+#include <upconv/kernels/cpu/convolution_store-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace upconv::kernels::cpu {
+namespace HWY_NAMESPACE {
+
+/// A thread's scratch, cut up.
+struct Scratch {
+  Scratch(const ConvPlan& plan, std::byte* memory) {
+    const auto cut = [&memory]<class E>(std::int64_t count, E*& part) {
+      part = reinterpret_cast<E*>(memory);
+      const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(E);
+      memory += (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
+    };
+    cut(plan.input_floats, input);
+    cut(plan.output_floats, output);
+    cut(plan.line_floats, line);
+    cut(plan.tap_count, taps);
+    cut(plan.vector_count, starts);
+  }
+  float* input;          // [ci][plane][row][col], or [ci][plane][row][col][image] in batch mode
+  float* output;         // [phase_w][co_lane][vector][lane]
+  float* line;           // [col][phase_w]
+  ConvTap* taps;         // of one phase
+  std::int64_t* starts;  // [vector]
+};
+
+/// The kept taps of a phase, in the order kh, kw. Returns their number.
+inline std::int64_t list_taps(const ConvPlan& plan, const ConvTile& tile, std::int64_t phase_h,
+                              std::int64_t phase_w, ConvTap* taps) {
+  const ConvAxis &h = plan.layout.height, &w = plan.layout.width;
+  const std::int64_t taps_w = w.taps_of(phase_w);
+  std::int64_t count = 0, rank_h = 0;
+  for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
+    if (h.phase_of(kh) != phase_h) continue;
+    const std::int64_t first_weight = rank_h++ * taps_w;
+    if (!h.keeps(kh, tile.row0, tile.row0 + tile.rows)) continue;
+    std::int64_t rank_w = 0;
+    for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
+      if (w.phase_of(kw) != phase_w) continue;
+      const std::int64_t weight = (first_weight + rank_w++) * plan.layout.lanes;
+      if (!w.keeps(kw, tile.col0, tile.col0 + tile.cols)) continue;
+      const std::int64_t plane = h.plane_of(kh) * w.planes() + w.plane_of(kw);
+      const std::int64_t row = tile.row0 + h.shift_of(kh) - tile.window_h.begin;
+      const std::int64_t col = tile.col0 + w.shift_of(kw) - tile.window_w.begin;
+      taps[count++] = {plane * tile.plane_step + row * tile.row_step + col * tile.col_step, weight};
+    }
+  }
+  return count;
+}
+
+template <class T>
+void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64_t item, std::byte* memory) {
+  const Scratch scratch(plan, memory);
+  const ConvTile tile(plan, item);
+  const ConvPackLayout& layout = plan.layout;
+  const float* packed = static_cast<const float*>(operands.packed_weight.raw());
+  load_tile(plan, tile, static_cast<const T*>(operands.x.raw()), scratch.input);
+  for (std::int64_t v = 0; v < tile.vectors; ++v)
+    scratch.starts[v] = tile.vector_start(v);
+
+  const std::int64_t lane_step = tile.vectors * plan.lanes;
+  for (std::int64_t phase_h = 0; phase_h < layout.height.phases(); ++phase_h) {
+    for (std::int64_t block = tile.block0; block < tile.block1; ++block) {
+      const std::int64_t channels =
+          std::min(layout.lanes, plan.problem.co_per_group() - block * layout.lanes);
+      for (std::int64_t phase_w = 0; phase_w < layout.width.phases(); ++phase_w) {
+        const MicroArguments arguments{
+            .x = scratch.input,
+            .starts = scratch.starts,
+            .vectors = tile.vectors,
+            .taps = scratch.taps,
+            .tap_count = list_taps(plan, tile, phase_h, phase_w, scratch.taps),
+            .channels = layout.ci,
+            .x_step = tile.channel_step,
+            .weight_step = layout.height.taps_of(phase_h) * layout.width.taps_of(phase_w) * layout.lanes,
+            .out_step = lane_step};
+        const float* weight = packed + layout.block(tile.group, block) + layout.phase(phase_h, phase_w);
+        run_channels(arguments, channels, weight, scratch.output + phase_w * layout.lanes * lane_step);
+      }
+      store_tile<T>(plan, tile, operands, phase_h, block, scratch.output, scratch.line);
+    }
+  }
+}
+
+using ComputeItem = void (*)(const ConvPlan&, const ConvOperands&, std::int64_t, std::byte*);
+
+ComputeItem compute_item_of(DType dtype) {
+  if (dtype == DType::f16) return compute_item<Float16>;
+  if (dtype == DType::bf16) return compute_item<BFloat16>;
+  return compute_item<float>;
+}
+
+std::int64_t vector_lanes() {
+  return static_cast<std::int64_t>(lanes());
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace upconv::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace upconv::kernels::cpu {
+
+namespace {
+
+HWY_EXPORT(compute_item_of);
+HWY_EXPORT(vector_lanes);
+
+ConvPlan plan_of(const ConvProblem& problem, const ExecutionContext& ctx) {
+  return ConvPlan(problem, HWY_DYNAMIC_DISPATCH(vector_lanes)(), ctx.num_threads());
+}
+
+}  // namespace
+
+namespace direct {
+
+Verdict supports(const ConvProblem&, const DeviceCaps&) {
+  return Verdict::yes();
+}
+
+std::size_t workspace_bytes(const ConvProblem& problem, const ExecutionContext& ctx) {
+  return plan_of(problem, ctx).scratch_bytes() * static_cast<std::size_t>(ctx.num_threads());
+}
+
+void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
+  const ConvPlan plan = plan_of(problem, ctx);
+  const std::int64_t items = plan.items();
+  const auto compute = HWY_DYNAMIC_DISPATCH(compute_item_of)(problem.dtype);
+  const std::size_t bytes = plan.scratch_bytes();
+  const int threads = static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), items));
+  if (threads == 0) return;
+  Workspace::Scope scope(ctx.workspace());
+  auto* const memory =
+      static_cast<std::byte*>(scope.take(bytes * static_cast<std::size_t>(ctx.num_threads())));
+  std::atomic<int> next_thread = 0;
+  std::atomic<std::int64_t> next_item = 0;
+  // Each thread takes the next item when it is done with one: an item is computed alike whoever takes it.
+#pragma omp parallel num_threads(threads)
+  {
+    std::byte* const scratch = memory + bytes * static_cast<std::size_t>(next_thread++);
+    for (std::int64_t item = next_item++; item < items; item = next_item++)
+      compute(plan, operands, item, scratch);
+  }
+}
+
+}  // namespace direct
+
+}  // namespace upconv::kernels::cpu
+#endif

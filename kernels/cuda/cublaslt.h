@@ -1,0 +1,62 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include <cublasLt.h>
+
+#include <upconv/framework/context.h>
+
+/// Matrix products through cuBLASLt. Internal: not installed.
+namespace upconv::kernels::cuda {
+
+/// D = op(A) op(B) + C, all column-major as cuBLAS has it: D is m x n, op(A) m x k, op(B) k x n; `batch` such
+/// products, their matrices `stride` elements apart. C is a vector added to every column, D itself, or zero.
+struct MatrixProduct {
+  enum class Addend : std::uint8_t { none, column_vector, d };
+
+  std::int64_t m = 1, n = 1, k = 1;
+  bool transpose_a = false, transpose_b = false;
+  std::int64_t batch = 1, stride_a = 0, stride_b = 0, stride_d = 0;
+  Addend addend = Addend::none;
+  DType dtype = DType::f32;
+  Precision precision = Precision::fp32;
+  int alignment = 1;  ///< Bytes that every operand's address is a multiple of; a power of two.
+
+  friend auto operator<=>(const MatrixProduct&, const MatrixProduct&) = default;
+};
+
+struct MatrixOperands {
+  const void* a = nullptr;
+  const void* b = nullptr;
+  const void* vector = nullptr;  ///< [m], for Addend::column_vector
+  void* d = nullptr;
+};
+
+/// A context's cuBLASLt handle and, for each product it has met, the algorithm chosen for it. f32 is computed
+/// in fp32 unless Precision::tf32 is asked for; f16 and bf16 accumulate in fp32. Partial sums, if there are
+/// any, are added in fp32 and in a fixed order, so results repeat bit for bit.
+class CublasLt {
+ public:
+  static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;  // NVIDIA's advice for Hopper
+
+  CublasLt();
+
+  /// Throws: CudaError, also if cuBLASLt has no algorithm for the product.
+  void multiply(MatrixProduct product, const MatrixOperands& operands, ExecutionContext& ctx);
+
+ private:
+  struct Plan {
+    std::shared_ptr<void> operation, a, b, d;  // descriptors
+    cublasLtMatmulAlgo_t algorithm{};
+    std::size_t workspace_bytes = 0;
+  };
+  Plan make_plan(const MatrixProduct& product) const;
+
+  std::shared_ptr<void> handle_;
+  std::map<MatrixProduct, Plan> plans_;
+};
+
+}  // namespace upconv::kernels::cuda

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+/// Tensor elements on the device: float, __half and __nv_bfloat16, all computed with in float.
+namespace upconv::kernels::cuda::device {
+
+__device__ inline float to_float(float value) {
+  return value;
+}
+__device__ inline float to_float(__half value) {
+  return __half2float(value);
+}
+__device__ inline float to_float(__nv_bfloat16 value) {
+  return __bfloat162float(value);
+}
+
+/// Rounds to nearest even.
+template <class T>
+__device__ T from_float(float value);
+template <>
+__device__ inline float from_float<float>(float value) {
+  return value;
+}
+template <>
+__device__ inline __half from_float<__half>(float value) {
+  return __float2half_rn(value);
+}
+template <>
+__device__ inline __nv_bfloat16 from_float<__nv_bfloat16>(float value) {
+  return __float2bfloat16_rn(value);
+}
+
+/// V elements that move in one access.
+template <class T, int V>
+struct alignas(V * sizeof(T)) Pack {
+  T values[V];
+};
+
+}  // namespace upconv::kernels::cuda::device

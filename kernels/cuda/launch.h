@@ -1,0 +1,74 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <upconv/framework/context.h>
+#include <upconv/framework/cuda_check.h>
+#include <upconv/kernels/activation.h>
+#include <upconv/kernels/cuda/device/activation.cuh>
+
+/// What every launcher uses: the stream, checked launches, and the host's types as the device's. For .cu
+/// files.
+namespace upconv::kernels::cuda {
+
+inline cudaStream_t stream_of(const ExecutionContext& ctx) {
+  return static_cast<cudaStream_t>(ctx.stream());
+}
+
+/// Launches on the context's device and stream. Throws: CudaError if the launch is refused; what fails while
+/// the kernel runs is reported by a later call that waits.
+template <class... Params, class... Args>
+void launch_kernel(void (*kernel)(Params...), std::int64_t blocks, int threads, ExecutionContext& ctx,
+                   const Args&... args) {
+  const upconv::cuda::DeviceGuard guard(ctx.device().index());
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>(blocks));
+  config.blockDim = dim3(static_cast<unsigned>(threads));
+  config.stream = stream_of(ctx);
+  upconv::cuda::check(cudaLaunchKernelEx(&config, kernel, static_cast<Params>(args)...),
+                      "cudaLaunchKernelEx");
+}
+
+/// Calls visitor(std::type_identity<T>{}) with the device's type for a compute dtype.
+template <class Visitor>
+void visit_device_dtype(DType dtype, Visitor&& visitor) {
+  if (dtype == DType::f16) return visitor(std::type_identity<__half>{});
+  if (dtype == DType::bf16) return visitor(std::type_identity<__nv_bfloat16>{});
+  visitor(std::type_identity<float>{});
+}
+
+template <class T>
+device::ActivationParams<T> device_activation(const Activation& activation) {
+  device::ActivationParams<T> params;
+  params.slope = activation.negative_slope;
+  switch (activation.kind) {
+    case ActivationKind::none:
+      params.function = device::Function::none;
+      break;
+    case ActivationKind::relu:
+      params.function = device::Function::relu;
+      break;
+    case ActivationKind::prelu:
+      params.slopes = static_cast<const T*>(activation.slopes.raw());
+      params.slopes_step = activation.slopes.numel() == 1 ? 0 : 1;
+      [[fallthrough]];
+    case ActivationKind::leaky_relu:
+      params.function = device::Function::leaky;
+      break;
+    case ActivationKind::sigmoid:
+      params.function = device::Function::sigmoid;
+      break;
+    case ActivationKind::tanh:
+      params.function = device::Function::tanh;
+      break;
+  }
+  return params;
+}
+
+}  // namespace upconv::kernels::cuda

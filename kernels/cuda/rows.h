@@ -1,0 +1,39 @@
+#pragma once
+
+#include <upconv/kernels/activation.h>
+#include <upconv/kernels/channel_affine.h>
+#include <upconv/kernels/convolution.h>
+#include <upconv/kernels/linear.h>
+
+/// The launchers that tables.cpp makes rows of, each beside its kernel. Internal: not installed.
+namespace upconv::kernels::cuda {
+
+/// Activations and per-channel affine maps, in one pass over memory.
+namespace elementwise {
+void launch(const ActivationProblem& problem, const ActivationOperands& operands, ExecutionContext& ctx);
+void launch(const ChannelAffineProblem& problem, const ChannelAffineOperands& operands,
+            ExecutionContext& ctx);
+/// y[n, c, h, w] = values[c]
+void fill_channels(ConstTensorView values, TensorView y, ExecutionContext& ctx);
+}  // namespace elementwise
+
+/// Every convolution, by the definition. The table's last row.
+namespace plain {
+void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+void launch(const LinearProblem& problem, const LinearOperands& operands, ExecutionContext& ctx);
+// By element type, each in a file of its own.
+void launch_f32(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+void launch_f16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+void launch_bf16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+}  // namespace plain
+
+/// What is one matrix product, through cuBLASLt.
+namespace cublaslt {
+Verdict supports(const ConvProblem& problem, const DeviceCaps& caps);
+Verdict supports(const LinearProblem& problem, const DeviceCaps& caps);
+std::size_t workspace_bytes();
+void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+void launch(const LinearProblem& problem, const LinearOperands& operands, ExecutionContext& ctx);
+}  // namespace cublaslt
+
+}  // namespace upconv::kernels::cuda

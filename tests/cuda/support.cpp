@@ -1,0 +1,121 @@
+#include "cuda/support.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+namespace upconv::test {
+
+namespace {
+
+constexpr std::size_t kBandBytes = 4096;
+
+/// The spacing of the type's subnormals.
+double tiny_of(DType dtype) {
+  return dtype == DType::f16 ? 0x1p-24 : 0x1p-126;
+}
+
+}  // namespace
+
+double unit_of(DType dtype) {
+  return dtype == DType::f16 ? 0x1p-11 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
+}
+
+std::vector<kernels::ConvProblem> gpu_problems() {
+  std::vector<kernels::ConvProblem> problems = corner_problems();
+  for (const kernels::ConvProblem& problem : random_problems(20, 240))
+    problems.push_back(problem);
+  for (const char* text : {"n2ci64ih6iw5co48kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
+                           "n3ci13ih7iw3co11kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
+                           "n1ci15ih6iw7co13kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
+                           "n3ci64ih6iw8co48kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
+                           "n1ci3ih4iw4co3kh1kw1_s2x2_p0x0_op1x1_d1x1_g1_f32",
+                           "n1ci3ih7iw11co2kh11kw13_s2x3_p4x5_op1x2_d1x1_g1_f32",  // taps beyond one chunk
+                           "n1ci2ih2iw2co3kh3kw3_s1x1_p5x7_replicate_d1x1_g1_f32"}) {
+    problems.push_back(kernels::ConvProblem::parse(text));
+  }
+  return problems;
+}
+
+std::size_t every() {
+  const char* text = std::getenv("UPCONV_TEST_EVERY");
+  return text == nullptr ? 1 : std::max(1ul, std::stoul(text));
+}
+
+Tensor random_slopes(std::int64_t count, DType dtype, Random& random) {
+  Tensor result = Tensor::empty({count});
+  std::uniform_int_distribution<int> exponent(1, 4);
+  for (float& value : result.data<float>())
+    value = std::ldexp(1.0f, -exponent(random));
+  return result.to(dtype);
+}
+
+Tensor absolute(const Tensor& x) {
+  Tensor result = x.to(DType::f32);
+  for (float& value : result.data<float>())
+    value = std::abs(value);
+  return result.to(x.dtype());
+}
+
+GuardedGpuTensor::GuardedGpuTensor(const Shape& shape, DType dtype, int offset)
+    : spec_{shape, dtype, Device::cuda(0)},
+      begin_(kBandBytes + static_cast<std::size_t>(offset) * size_of(dtype)) {
+  const std::size_t bytes = begin_ + spec_.bytes() + kBandBytes;
+  memory_ = Tensor::full({static_cast<std::int64_t>(bytes / 8 + 1)}, -1.0, DType::i64, Device::cuda(0));
+}
+
+GuardedGpuTensor::GuardedGpuTensor(const Tensor& values, int offset)
+    : GuardedGpuTensor(values.shape(), values.dtype(), offset) {
+  copy(view(), values);
+}
+
+TensorView GuardedGpuTensor::view() const {
+  return {static_cast<std::byte*>(const_cast<Tensor&>(memory_).view().raw()) + begin_, spec_};
+}
+
+Tensor GuardedGpuTensor::values() const {
+  const Tensor host = memory_.to(Device::cpu());
+  const auto* bytes = reinterpret_cast<const unsigned char*>(host.data<std::int64_t>().data());
+  const std::size_t total = host.spec().bytes(), end = begin_ + spec_.bytes();
+  std::size_t touched = 0;
+  for (std::size_t i = 0; i < total; ++i)
+    touched += (i < begin_ || i >= end) && bytes[i] != 0xff;
+  EXPECT_EQ(touched, 0u) << "bytes of the guard bands were written";
+  Tensor result = Tensor::empty(spec_.shape, spec_.dtype);
+  if (spec_.bytes() != 0) std::memcpy(result.view().raw(), bytes + begin_, spec_.bytes());
+  return result;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.spec() == b.spec() &&
+         (a.numel() == 0 || std::memcmp(a.view().raw(), b.view().raw(), a.spec().bytes()) == 0);
+}
+
+::testing::AssertionResult exactly_equal(const Tensor& actual, const Tensor& expected) {
+  const std::vector<double> a = to_doubles(actual), e = to_doubles(expected);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == e[i] || (std::isnan(a[i]) && std::isnan(e[i]))) continue;
+    return ::testing::AssertionFailure()
+           << "element " << i << " of " << actual.spec() << " is " << a[i] << ", expected " << e[i];
+  }
+  return ::testing::AssertionSuccess();
+}
+
+::testing::AssertionResult nearly_equal(const Tensor& actual, const Tensor& expected, const Tensor& bound,
+                                        double factor, int roundings) {
+  const std::vector<double> a = to_doubles(actual), e = to_doubles(expected), b = to_doubles(bound);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    // Actual and expected are each rounded once to the type, the actual one `roundings` times.
+    const double tolerance = factor * b[i] + (roundings + 1) * (unit_of(actual.dtype()) * std::abs(e[i]) +
+                                                                tiny_of(actual.dtype()));
+    if (!(std::abs(a[i] - e[i]) <= tolerance)) {
+      return ::testing::AssertionFailure() << "element " << i << " of " << actual.spec() << " is " << a[i]
+                                           << ", expected " << e[i] << " within " << tolerance;
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+}  // namespace upconv::test

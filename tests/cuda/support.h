@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/problems.h"
+#include <gtest/gtest.h>
+
+#include <upconv/upconv.h>
+
+namespace upconv::test {
+
+/// Skips, visibly, where no GPU is.
+class Gpu : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device here";
+  }
+};
+
+inline constexpr DType kComputeDTypes[] = {DType::f32, DType::f16, DType::bf16};
+
+using Random = std::mt19937;
+
+/// The kernel tests' problems, and more that are matrix products.
+std::vector<kernels::ConvProblem> gpu_problems();
+/// Loops over problems take every n-th of them: UPCONV_TEST_EVERY in the environment, for runs under a slow
+/// tool.
+std::size_t every();
+
+/// Powers of two below one: slopes whose products are exact.
+Tensor random_slopes(std::int64_t count, DType dtype, Random& random);
+/// The absolute values.
+Tensor absolute(const Tensor& x);
+/// A GPU tensor between guard bands, `offset` elements past an aligned address; it and the bands start as
+/// NaN.
+class GuardedGpuTensor {
+ public:
+  GuardedGpuTensor(const Shape& shape, DType dtype, int offset);
+  /// With the values of a CPU tensor.
+  GuardedGpuTensor(const Tensor& values, int offset);
+
+  TensorView view() const;
+  /// The values, on the CPU. Reports a failure if a guard band was written to.
+  Tensor values() const;
+
+ private:
+  Tensor memory_;  // i64, all bits set: NaN in every float type
+  TensorSpec spec_;
+  std::size_t begin_ = 0;  // bytes
+};
+
+/// Half an ulp of the type, relative.
+double unit_of(DType dtype);
+/// True if both CPU tensors hold the same bits.
+bool same_bits(const Tensor& a, const Tensor& b);
+/// Compares bit for bit (0 and -0 are one, and so are NaNs).
+::testing::AssertionResult exactly_equal(const Tensor& actual, const Tensor& expected);
+/// |actual - expected| <= factor * bound + the rounding of the result's type, element by element; `bound` is
+/// the sum of the products' absolute values. Roundings of the type may occur `roundings` times.
+::testing::AssertionResult nearly_equal(const Tensor& actual, const Tensor& expected, const Tensor& bound,
+                                        double factor, int roundings = 1);
+
+}  // namespace upconv::test

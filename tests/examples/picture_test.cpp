@@ -1,0 +1,230 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "upscale/bicubic.h"
+#include "upscale/compare.h"
+#include "upscale/enlarge.h"
+#include "upscale/kernel_log.h"
+#include "upscale/progress.h"
+#include "upscale/psnr.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace upscale {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+const fs::path kGolden = UPSCALE_GOLDEN;
+
+Plane bicubic(const Plane& luma) {
+  return bicubic_x2(luma);
+}
+
+/// What `call` throws as PictureError, or "" if it throws nothing.
+template <class Call>
+std::string error_of(const Call& call) {
+  try {
+    call();
+  } catch (const PictureError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+class PictureFile : public testing::Test {
+ protected:
+  PictureFile() { fs::create_directories(folder_); }
+  ~PictureFile() override { fs::remove_all(folder_); }
+
+  fs::path folder_ =
+      fs::path(testing::TempDir()) /
+      ("upscale_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+};
+
+TEST_F(PictureFile, RoundTripsEveryKind) {
+  for (int channels = 1; channels <= 4; ++channels) {
+    Picture picture(5, 3, channels);
+    for (std::size_t i = 0; i < picture.pixels.size(); ++i)
+      picture.pixels[i] = static_cast<std::uint8_t>(i * 53);
+    save_png(folder_ / "a.png", picture);
+    const LoadedPicture loaded = load_picture(folder_ / "a.png");
+    EXPECT_EQ(loaded.picture.describe(), picture.describe());
+    EXPECT_EQ(loaded.picture.pixels, picture.pixels);
+    EXPECT_TRUE(loaded.notes.empty());
+  }
+}
+
+TEST_F(PictureFile, SaysThat16BitsAreReadAs8) {
+  const LoadedPicture loaded = load_picture(kGolden / "grey16.png");
+  EXPECT_EQ(loaded.picture.describe(), "4x2 grey");
+  EXPECT_THAT(loaded.notes, testing::ElementsAre(HasSubstr("16 bits")));
+}
+
+TEST_F(PictureFile, RefusesWhatIsNotAPicture) {
+  EXPECT_THAT(error_of([&] { load_picture(folder_ / "none.png"); }), HasSubstr("No such file"));
+  EXPECT_THAT(error_of([&] { load_picture(folder_); }), HasSubstr("is a directory"));
+  std::ofstream(folder_ / "text.png") << "This is text.";
+  EXPECT_THAT(error_of([&] { load_picture(folder_ / "text.png"); }),
+              HasSubstr("cannot be read as PNG or JPEG"));
+  std::ofstream(folder_ / "empty.png");
+  EXPECT_THAT(error_of([&] { load_picture(folder_ / "empty.png"); }), HasSubstr("cannot be read"));
+}
+
+TEST_F(PictureFile, RefusesATruncatedPicture) {
+  std::ifstream in(kGolden / "original.png", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  std::ofstream(folder_ / "cut.png", std::ios::binary) << bytes.substr(0, bytes.size() / 2);
+  EXPECT_THAT(error_of([&] { load_picture(folder_ / "cut.png"); }), HasSubstr("cannot be read"));
+}
+
+/// The first chunk of an RGB PNG of this size; the reader looks no further to learn the size.
+std::string png_header(std::uint32_t width, std::uint32_t height) {
+  std::string bytes = "\x89PNG\r\n\x1a\n";
+  bytes += std::string("\0\0\0\x0dIHDR", 8);
+  for (const std::uint32_t size : {width, height}) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      bytes += static_cast<char>(size >> shift & 0xff);
+  }
+  bytes += std::string("\x08\x02\0\0\0crc.\0\0\0\0IDAT", 17);
+  return bytes;
+}
+
+TEST_F(PictureFile, RefusesAHugePictureBeforeReadingIt) {
+  std::ofstream(folder_ / "huge.png", std::ios::binary) << png_header(18000, 16000);
+  EXPECT_THAT(error_of([&] { load_picture(folder_ / "huge.png"); }),
+              HasSubstr("too large: a PNG of 36000x32000"));
+  std::ofstream(folder_ / "vast.png", std::ios::binary) << png_header(1u << 23, 1u << 23);
+  EXPECT_THAT(error_of([&] { load_picture(folder_ / "vast.png"); }), HasSubstr("too large"));
+}
+
+TEST_F(PictureFile, A100MegapixelPictureIsNotTooLarge) {
+  EXPECT_NO_THROW(check_png_size("a.png", 24000, 16800, 3));
+  EXPECT_NO_THROW(check_png_size("a.png", 24000, 16800, 4));
+}
+
+TEST_F(PictureFile, ChecksTheOutputFirst) {
+  EXPECT_NO_THROW(check_writable(folder_ / "out.png"));
+  EXPECT_NO_THROW(check_writable("out.png"));
+  EXPECT_THAT(error_of([&] { check_writable(folder_ / "out.jpg"); }), HasSubstr("ends in .png"));
+  EXPECT_THAT(error_of([&] { check_writable(folder_ / "none" / "out.png"); }),
+              HasSubstr("there is no folder"));
+  fs::create_directory(folder_ / "dir.png");
+  EXPECT_THAT(error_of([&] { check_writable(folder_ / "dir.png"); }), HasSubstr("is a directory"));
+}
+
+TEST_F(PictureFile, ReportsAFullDisk) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  fs::create_symlink("/dev/full", folder_ / "full.png");
+  EXPECT_THAT(error_of([&] { save_png(folder_ / "full.png", Picture(4, 4, 3)); }),
+              HasSubstr("No space left"));
+}
+
+TEST(Enlarge, ColoursAreTheTrainersBitForBit) {
+  const Picture small = load_picture(kGolden / "small.png").picture;
+  const Picture expected = load_picture(kGolden / "enlarged.png").picture;
+  EXPECT_EQ(enlarge(small, bicubic, {}).pixels, expected.pixels);
+}
+
+TEST(Psnr, IsTheTrainers) {
+  const Picture small = load_picture(kGolden / "small.png").picture;
+  const Picture original = load_picture(kGolden / "original.png").picture;
+  double expected = 0.0;
+  std::ifstream(kGolden / "psnr.txt") >> expected;
+  for (const int tile : {100, 5}) {
+    PsnrY psnr(original);
+    EnlargeOptions options{.tile = tile, .overlap = kBicubicReach};
+    options.on_luma = [&](const Rect& area, const Plane& luma) { psnr.add(area, luma); };
+    enlarge(small, bicubic, options);
+    EXPECT_NEAR(psnr.decibels(), expected, 1e-6) << "tiles of " << tile;
+  }
+}
+
+TEST(Psnr, LeavesOutTheBorderAndClamps) {
+  Picture original(10, 9, 1);
+  Plane luma(10, 9);
+  luma.values.assign(luma.values.size(), 0.5f);
+  luma.row(4)[4] = 0.1f;
+  luma.row(4)[5] = -3.0f;
+  PsnrY psnr(original);
+  psnr.add({0, 0, 10, 9}, luma);
+  EXPECT_NEAR(psnr.decibels(), 10.0 * std::log10(1.0 / 0.005), 1e-5);
+}
+
+TEST(Psnr, IsCappedAndNeedsPixels) {
+  Picture original(10, 10, 3);
+  PsnrY psnr(original);
+  psnr.add({0, 0, 10, 10}, Plane(10, 10));
+  EXPECT_DOUBLE_EQ(psnr.decibels(), 120.0);
+  const Picture tiny(8, 100, 3);
+  EXPECT_THAT(error_of([&] { PsnrY{tiny}; }), HasSubstr("nothing is left of 8x100"));
+}
+
+TEST(SideBySide, HasARowOfPanelsAndOneOfDetails) {
+  for (const auto& [width, height, channels] :
+       {std::tuple{200, 120, 3}, {2, 2, 1}, {2, 300, 4}, {300, 2, 3}, {2500, 40, 2}}) {
+    const Picture grey(width, height, channels);
+    const Picture all = side_by_side({{grey, "bicubic, 30.00 dB"}, {grey, "upconv"}, {grey, "original"}});
+    EXPECT_EQ(all.channels, 3);
+    EXPECT_GT(all.height, height / 4);
+    EXPECT_LT(all.width, 3 * 1024 + 100);
+  }
+}
+
+TEST(SideBySide, ShowsWhereTheFirstDiffersFromTheLast) {
+  const Picture first(160, 120, 3);
+  Picture last(160, 120, 3);
+  std::ranges::fill_n(last.at(130, 100), 3 * 5, std::uint8_t{255});
+  const Picture all = side_by_side({{first, ""}, {last, ""}});
+  // A panel is 160 wide, its detail 26 x 17; the last panel's detail lies to the right of the middle.
+  const int zoom = 6;
+  int white = 0;
+  for (int y = all.height - 17 * zoom - 6; y < all.height - 6; ++y) {
+    for (int x = all.width / 2 + 6; x < all.width / 2 + 6 + 26 * zoom - 6; ++x)
+      white += *all.at(x, y) == 255;
+  }
+  EXPECT_GE(white, 3 * zoom * zoom);
+}
+
+TEST(Progress, WritesOverOneLineOfATerminal) {
+  std::ostringstream out;
+  const auto start = Progress::Clock::now();
+  {
+    Progress progress(out, true, 1'000'000);
+    progress.update(1, start + 10ms);
+    EXPECT_EQ(out.str(), "");
+    progress.update(250'000, start + 1s);
+    EXPECT_THAT(out.str(), HasSubstr("25%  0.2 of 1.0 megapixels, 0:03 left"));
+  }
+  EXPECT_THAT(out.str(), testing::EndsWith("\r\x1b[K"));
+  EXPECT_THAT(out.str(), testing::Not(HasSubstr("\n")));
+}
+
+TEST(Progress, IsSparseElsewhere) {
+  std::ostringstream out;
+  const auto start = Progress::Clock::now();
+  Progress progress(out, false, 100);
+  for (int percent = 1; percent <= 100; ++percent)
+    progress.update(percent, start + 3s * percent);
+  const std::string text = out.str();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 9);
+}
+
+TEST(KernelLog, NamesEachKernelOnce) {
+  KernelLog log;
+  const auto sink = log.sink();
+  for (int run = 0; run < 2; ++run) {
+    sink({"Conv2d 'feature'", "n1", "cpu.direct"});
+    sink({"Conv2d 'shrink'", "n1", "cpu.gemm"});
+    sink({"ConvTranspose2d 'deconv'", "n1", "cpu.direct"});
+  }
+  EXPECT_THAT(log.lines(), testing::ElementsAre("cpu.direct (feature, deconv)", "cpu.gemm (shrink)"));
+}
+
+}  // namespace
+}  // namespace upscale

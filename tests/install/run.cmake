@@ -1,0 +1,104 @@
+# One of the install tests; CMakeLists.txt passes `way` and where things are. Installs upconv, MOVES the prefix,
+# and builds and runs a user's program from there. Paths have spaces on purpose.
+cmake_minimum_required(VERSION 3.25)
+
+function(run)
+  list(JOIN ARGN " " command)
+  message(STATUS "${command}")
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${command}\nfailed (${status}):\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+# Without optimisation and for one GPU architecture: what is tested here is that the pieces fit together.
+function(configure_and_build project directory)
+  set(ENV{CUDAARCHS} 80-real)
+  run(${CMAKE_COMMAND} -S ${project} -B ${directory} -G ${generator} -D CMAKE_BUILD_TYPE=Debug
+    -D CMAKE_CXX_FLAGS_DEBUG=-O0 -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_EXPORT_COMPILE_COMMANDS=ON ${ARGN})
+  run(${CMAKE_COMMAND} --build ${directory} --parallel 2)
+endfunction()
+
+# What a prefix holds: the public headers and nothing that points back to where it was built or installed.
+function(check_prefix directory)
+  file(GLOB_RECURSE internal "${directory}/include/upconv/kernels/cpu/*" "${directory}/include/upconv/kernels/cuda/*"
+    "${directory}/include/upconv/framework/cuda_runtime.h" "${directory}/*.cpp" "${directory}/*.cu")
+  if(internal)
+    message(FATAL_ERROR "these must not be installed: ${internal}")
+  endif()
+  file(GLOB_RECURSE texts "${directory}/*.cmake" "${directory}/*.pc")
+  foreach(file IN LISTS texts)
+    file(READ "${file}" text)
+    foreach(path IN ITEMS "${source}" "${work}")
+      string(FIND "${text}" "${path}" found)
+      if(NOT found EQUAL -1)
+        message(FATAL_ERROR "${file} names ${path}, so the package cannot be moved")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+# The compile line of the user's program has C++20 and upconv's include directory from us, and nothing else.
+function(check_compile_flags directory)
+  file(STRINGS "${directory}/compile_commands.json" commands REGEX "\"command\".*quick_start")
+  if(NOT commands MATCHES "-std=" OR commands MATCHES " -(fopenmp|m[a-z]|D|I ?/usr|isystem ?/usr)")
+    message(FATAL_ERROR "flags leak to the user's program: ${commands}")
+  endif()
+endfunction()
+
+# Installed programs must find their libraries in the moved prefix.
+function(check_programs directory)
+  file(GLOB programs "${directory}/bin/*")
+  foreach(program IN LISTS programs)
+    run(${program} --help)
+  endforeach()
+endfunction()
+
+file(REMOVE_RECURSE ${work})
+set(prefix ${work}/moved)
+
+if(way STREQUAL "pkg_config")
+  find_program(pkg_config pkg-config)
+  if(NOT pkg_config)
+    message("SKIPPED: there is no pkg-config here")
+    return()
+  endif()
+endif()
+
+if(NOT way STREQUAL "add_subdirectory")
+  if(NOT build)
+    set(build ${work}/build)
+    configure_and_build(${source} ${build} -D BUILD_SHARED_LIBS=ON -D UPCONV_CUDA=${cuda}
+      -D UPCONV_BUILD_TESTS=OFF -D UPCONV_BUILD_EXAMPLES=OFF)
+  endif()
+  run(${CMAKE_COMMAND} --install ${build} --prefix ${work}/installed)
+  file(RENAME ${work}/installed ${prefix})
+  if(build STREQUAL "${work}/build")
+    file(RENAME ${build} "${work}/build out of reach")
+  endif()
+  check_prefix(${prefix})
+  check_programs(${prefix})
+endif()
+
+set(consumer ${source}/tests/install)
+if(way STREQUAL "add_subdirectory")
+  # From a path with a space, through a link so that nothing is copied.
+  file(MAKE_DIRECTORY ${work}/vendor)
+  file(CREATE_LINK ${source} "${work}/vendor/up conv" SYMBOLIC)
+  configure_and_build(${consumer}/add_subdirectory ${work}/consumer -D UPCONV_CUDA=${cuda}
+    -D "UPCONV_SOURCE_DIR=${work}/vendor/up conv")
+elseif(way STREQUAL "pkg_config")
+  file(MAKE_DIRECTORY ${work}/consumer)
+  set(ENV{PKG_CONFIG_PATH} ${prefix}/lib/pkgconfig)
+  run(${pkg_config} --static --cflags --libs upconv)
+  separate_arguments(flags UNIX_COMMAND "${output}")
+  run(${compiler} -std=c++20 -o ${work}/consumer/quick_start ${consumer}/quick_start.cpp ${flags})
+else()
+  configure_and_build(${consumer}/find_package ${work}/consumer -D CMAKE_PREFIX_PATH=${prefix})
+endif()
+if(NOT way STREQUAL "pkg_config")
+  check_compile_flags(${work}/consumer)
+endif()
+
+run(${work}/consumer/quick_start)

@@ -1,0 +1,132 @@
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "values.h"
+#include <gtest/gtest.h>
+
+#include <upconv/kernels/convolution.h>
+#include <upconv/upconv.h>
+
+// A warm forward_into allocates nothing. This program replaces operator new, so it is one of its own.
+
+namespace {
+
+std::atomic<long> allocations = 0;
+
+void* counted(std::size_t bytes, std::size_t alignment) {
+  ++allocations;
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  if (void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) {
+  return counted(bytes, alignof(std::max_align_t));
+}
+void* operator new[](std::size_t bytes) {
+  return counted(bytes, alignof(std::max_align_t));
+}
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+namespace upconv::testing {
+
+namespace {
+
+Sequential network() {
+  Sequential inner, net;
+  net.append(Conv2d({.in_channels = 2, .out_channels = 20, .kernel_size = 3, .padding = 1}));
+  net.append(PReLU({.num_parameters = 20}));
+  inner.append(
+      ConvTranspose2d({.in_channels = 20, .out_channels = 6, .kernel_size = 4, .stride = 2, .padding = 1}));
+  inner.append(BatchNorm2d({.num_features = 6})).append(Tanh());
+  net.append(std::move(inner)).append(Linear({.in_features = 14, .out_features = 4})).append(Sigmoid());
+  return net;
+}
+
+TEST(AllocationCount, SeesATensor) {
+  const long before = allocations;
+  const Tensor tensor = Tensor::zeros({1000});
+  EXPECT_GT(allocations, before);
+}
+
+class Allocation : public ::testing::TestWithParam<DType> {};
+
+TEST_P(Allocation, AWarmForwardIntoAllocatesNothing) {
+  std::vector<std::string> rows = {""};
+  for (const kernels::ConvRow& row : kernels::convolution_rows(Device::Type::cpu))
+    rows.emplace_back(row.name);
+  Sequential net = network();
+  net.to(GetParam());
+  const Tensor x = values({2, 2, 9, 7}, 1, GetParam());
+  for (const std::string& row : rows) {
+    ExecutionContextOptions options{.num_threads = 2};
+    if (!row.empty()) options.kernels = {{"conv2d", row}, {"conv_transpose2d", row}};
+    ExecutionContext ctx(std::move(options));
+    net.prepare(ctx);
+    const TensorSpec spec = net.output_spec(x.spec());
+    Tensor y = Tensor::empty(spec.shape, spec.dtype);
+    try {
+      net.forward_into(x, y, ctx);  // one run is enough to be warm
+    } catch (const ArgumentError&) {
+      continue;  // the row does not fit every layer
+    }
+    const long before = allocations;
+    for (int run = 0; run < 5; ++run)
+      net.forward_into(x, y, ctx);
+    EXPECT_EQ(allocations - before, 0) << (row.empty() ? "selected rows" : row);
+  }
+}
+
+TEST_P(Allocation, ASmallerInputAllocatesNothingEither) {
+  Sequential net = network();
+  net.to(GetParam());
+  ExecutionContext ctx({.num_threads = 2});
+  net.prepare(ctx);
+  const Tensor large = values({2, 2, 9, 7}, 1, GetParam()), small = values({1, 2, 3, 7}, 1, GetParam());
+  Tensor large_y = net.forward(large, ctx), small_y = net.forward(small, ctx);
+  const long before = allocations;
+  net.forward_into(small, small_y, ctx);
+  net.forward_into(large, large_y, ctx);
+  net.forward_into(small, small_y, ctx);
+  EXPECT_EQ(allocations - before, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Allocation, ::testing::Values(DType::f32, DType::f16, DType::bf16),
+                         [](const auto& instance) { return std::string(name_of(instance.param)); });
+
+}  // namespace
+
+}  // namespace upconv::testing

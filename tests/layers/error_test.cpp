@@ -1,0 +1,270 @@
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <upconv/kernels/convolution.h>
+#include <upconv/upconv.h>
+
+// Calls that PyTorch refuses are refused here, in its words: tests/golden/errors.tsv holds, for each, the key
+// phrase of the message that PyTorch gave.
+
+namespace upconv::testing {
+
+namespace {
+
+using ::testing::HasSubstr;
+
+enum class Kind { argument, shape };
+
+struct Refusal {
+  Kind kind;
+  std::function<void()> call;
+};
+
+TensorSpec spec(const Shape& shape) {
+  return {.shape = shape};
+}
+
+void deconv(const ConvTranspose2dOptions& options, const Shape& x) {
+  ConvTranspose2d(options).output_spec(spec(x));
+}
+void conv(const Conv2dOptions& options, const Shape& x) {
+  Conv2d(options).output_spec(spec(x));
+}
+
+void deconv_to_size(Size2d size) {
+  ConvTranspose2d layer({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 2});
+  ExecutionContext ctx;
+  layer.prepare(ctx);
+  layer.forward_to_size(Tensor::zeros({1, 1, 4, 5}), size, ctx);
+}
+
+const std::map<std::string, Refusal>& refusals() {
+  static const std::map<std::string, Refusal> kRefusals = {
+      {"conv_transpose2d_groups_in",
+       {Kind::argument,
+        [] { ConvTranspose2d({.in_channels = 3, .out_channels = 4, .kernel_size = 2, .groups = 2}); }}},
+      {"conv_transpose2d_groups_out",
+       {Kind::argument,
+        [] { ConvTranspose2d({.in_channels = 4, .out_channels = 3, .kernel_size = 2, .groups = 2}); }}},
+      {"conv_transpose2d_rank",
+       {Kind::shape,
+        [] {
+          deconv({.in_channels = 3, .out_channels = 4, .kernel_size = 2}, {3, 4});
+        }}},
+      {"conv_transpose2d_channels",
+       {Kind::shape,
+        [] {
+          deconv({.in_channels = 4, .out_channels = 2, .kernel_size = 3}, {1, 3, 5, 6});
+        }}},
+      {"conv_transpose2d_too_small",
+       {Kind::shape,
+        [] {
+          deconv({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = 3}, {1, 1, 3, 3});
+        }}},
+      {"conv_transpose2d_output_padding",
+       {Kind::argument,
+        [] {
+          ConvTranspose2d(
+              {.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 2, .output_padding = 2});
+        }}},
+      {"conv_transpose2d_padding_mode",
+       {Kind::argument,
+        [] { kernels::validate_layer({.transposed = true, .padding_mode = PaddingMode::reflect}); }}},
+      {"conv_transpose2d_output_size",
+       {Kind::shape,
+        [] {
+          deconv_to_size({11, 11});
+        }}},
+      {"conv_transpose2d_output_size_range",
+       {Kind::shape,
+        [] {
+          deconv_to_size({8, 11});
+        }}},
+      {"conv_transpose2d_empty_image",
+       {Kind::shape,
+        [] {
+          deconv({.in_channels = 1, .out_channels = 1, .kernel_size = 3}, {1, 1, 4, 0});
+        }}},
+      {"conv2d_rank",
+       {Kind::shape, [] { conv({.in_channels = 3, .out_channels = 4, .kernel_size = 2}, {3}); }}},
+      {"conv2d_channels",
+       {Kind::shape,
+        [] {
+          conv({.in_channels = 4, .out_channels = 2, .kernel_size = 3}, {3, 5, 6});
+        }}},
+      {"conv2d_kernel_size",
+       {Kind::shape,
+        [] {
+          conv({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .dilation = {2, 1}}, {1, 1, 3, 4});
+        }}},
+      {"conv2d_reflect",
+       {Kind::shape,
+        [] {
+          conv({.in_channels = 1,
+                .out_channels = 1,
+                .kernel_size = 3,
+                .padding = 3,
+                .padding_mode = PaddingMode::reflect},
+               {1, 1, 3, 5});
+        }}},
+      {"conv2d_groups",
+       {Kind::argument,
+        [] { Conv2d({.in_channels = 4, .out_channels = 6, .kernel_size = 3, .groups = 3}); }}},
+      {"conv2d_stride",
+       {Kind::argument,
+        [] { Conv2d({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 0}); }}},
+      {"conv2d_padding",
+       {Kind::argument,
+        [] { Conv2d({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = -1}); }}},
+      {"conv2d_empty_image",
+       {Kind::shape,
+        [] {
+          conv({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = 2}, {1, 1, 0, 5});
+        }}},
+      {"linear_features",
+       {Kind::shape,
+        [] {
+          Linear({.in_features = 5, .out_features = 7}).output_spec(spec({2, 3, 4}));
+        }}},
+      {"batch_norm2d_rank",
+       {Kind::shape,
+        [] {
+          BatchNorm2d({.num_features = 3}).output_spec(spec({3, 4, 5}));
+        }}},
+      {"batch_norm2d_channels",
+       {Kind::shape,
+        [] {
+          BatchNorm2d({.num_features = 3}).output_spec(spec({2, 4, 5, 5}));
+        }}},
+      {"prelu_channels",
+       {Kind::shape,
+        [] {
+          PReLU({.num_parameters = 3}).output_spec(spec({2, 4, 5, 5}));
+        }}},
+      {"prelu_unbatched",
+       {Kind::shape,
+        [] {
+          PReLU({.num_parameters = 3}).output_spec(spec({3, 5, 5}));
+        }}},
+  };
+  return kRefusals;
+}
+
+struct Expected {
+  std::string name, phrase;
+};
+
+std::vector<Expected> expected() {
+  std::ifstream file(std::string(UPCONV_GOLDEN_DIR) + "/errors.tsv");
+  std::vector<Expected> result;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with('#')) continue;
+    const std::size_t first = line.find('\t'), second = line.find('\t', first + 1);
+    result.push_back({line.substr(0, first), line.substr(first + 1, second - first - 1)});
+  }
+  return result;
+}
+
+/// PyTorch separates sizes by ", ", upconv by ",".
+std::string without_spaces(std::string text) {
+  std::erase(text, ' ');
+  return text;
+}
+
+TEST(Errors, AreThoseOfPyTorch) {
+  const std::vector<Expected> table = expected();
+  EXPECT_EQ(table.size(), refusals().size());
+  for (const auto& [name, phrase] : table) {
+    SCOPED_TRACE(name);
+    ASSERT_TRUE(refusals().contains(name));
+    const Refusal& refusal = refusals().at(name);
+    std::string text = "(nothing was thrown)";
+    try {
+      refusal.call();
+    } catch (const ShapeError& error) {
+      EXPECT_EQ(refusal.kind, Kind::shape);
+      text = error.what();
+    } catch (const ArgumentError& error) {
+      EXPECT_EQ(refusal.kind, Kind::argument);
+      text = error.what();
+    }
+    EXPECT_THAT(without_spaces(text), HasSubstr(without_spaces(phrase)));
+  }
+}
+
+template <class Thrown>
+std::string text_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Thrown& error) {
+    return error.what();
+  }
+  return "(nothing was thrown)";
+}
+
+TEST(Errors, NameTheLayerByItsPath) {
+  Sequential inner, net;
+  inner.append("up", ConvTranspose2d({.in_channels = 4, .out_channels = 2, .kernel_size = 3}));
+  net.append("decoder", std::move(inner));
+  EXPECT_EQ(
+      text_of<ShapeError>([&] {
+        net.output_spec(spec({1, 3, 5, 6}));
+      }),
+      "ConvTranspose2d 'decoder.up': Given transposed=1, weight of size [4,2,3,3], expected input[1,3,5,6] "
+      "to have 4 channels, but got 3 channels instead");
+}
+
+TEST(Errors, OptionsThatCannotWork) {
+  EXPECT_THAT(text_of<ArgumentError>([] { Conv2d({.out_channels = 1, .kernel_size = 1}); }),
+              HasSubstr("Conv2d: in_channels must be from 1"));
+  EXPECT_THAT(text_of<ArgumentError>([] { ConvTranspose2d({.in_channels = 1, .out_channels = 1}); }),
+              HasSubstr("ConvTranspose2d: kernel_size height must be from 1"));
+  EXPECT_THAT(text_of<ArgumentError>([] { Linear({.in_features = 3}); }), HasSubstr("out_features"));
+  EXPECT_THAT(text_of<ArgumentError>([] { BatchNorm2d({}); }), HasSubstr("num_features must be positive"));
+  EXPECT_THAT(text_of<ArgumentError>([] { BatchNorm2d({.num_features = 1, .track_running_stats = false}); }),
+              HasSubstr("track_running_stats must be true"));
+  EXPECT_THAT(text_of<ArgumentError>([] { PReLU({.num_parameters = 0}); }), HasSubstr("num_parameters"));
+  EXPECT_THAT(text_of<ArgumentError>([] {
+                Conv2d({.in_channels = 1, .out_channels = 1, .kernel_size = std::int64_t{1} << 40});
+              }),
+              HasSubstr("2147483647"));
+}
+
+TEST(Errors, SizesThatOverflowAreShapeErrors) {
+  const ConvTranspose2d side({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 1 << 30});
+  EXPECT_THROW(side.output_spec(spec({1, 1, 1 << 20, 1 << 20})), ShapeError);  // a side beyond 2^31
+  const ConvTranspose2d area({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 1 << 15});
+  EXPECT_THROW(area.output_spec(spec({1 << 10, 1, 1 << 15, 1 << 15})), ShapeError);  // 2^70 elements
+}
+
+TEST(Errors, LinearNeedsADimension) {
+  const Linear layer({.in_features = 3, .out_features = 2});
+  EXPECT_THAT(text_of<ShapeError>([&] { layer.output_spec(spec({})); }), HasSubstr("at least one dimension"));
+  EXPECT_THROW(layer.output_spec(spec({4, 0})), ShapeError);
+}
+
+TEST(Errors, DTypesMustMatch) {
+  const Conv2d layer({.in_channels = 1, .out_channels = 1, .kernel_size = 1});
+  EXPECT_THAT(text_of<DTypeError>([&] {
+                layer.output_spec({{1, 1, 2, 2}, DType::f16, Device::cpu()});
+              }),
+              HasSubstr("input is f16 but the parameters are f32"));
+  EXPECT_THAT(text_of<DTypeError>([] {
+                ReLU().output_spec({{2}, DType::i64, Device::cpu()});
+              }),
+              HasSubstr("input must be f32, f16 or bf16, got i64"));
+  EXPECT_THROW(ReLU().output_spec({{2}, DType::f64, Device::cpu()}), DTypeError);
+  Linear linear({.in_features = 1, .out_features = 1});
+  EXPECT_THROW(linear.to(DType::i64), DTypeError);
+  EXPECT_THROW(linear.to(DType::f64), DTypeError);
+}
+
+}  // namespace
+
+}  // namespace upconv::testing

@@ -1,0 +1,260 @@
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "values.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <upconv/upconv.h>
+
+// The life of a module: construct, load, prepare, forward; and what happens in any other order.
+
+namespace upconv::testing {
+
+namespace {
+
+using ::testing::HasSubstr;
+
+template <class Thrown, class Call>
+std::string text_of(const Call& call) {
+  try {
+    call();
+  } catch (const Thrown& error) {
+    return error.what();
+  }
+  return "(nothing was thrown)";
+}
+
+ConvTranspose2d small_layer() {
+  return ConvTranspose2d({.in_channels = 2, .out_channels = 3, .kernel_size = 3, .stride = 2});
+}
+
+TEST(Lifecycle, ForwardBeforePrepareThrows) {
+  ExecutionContext ctx;
+  const Tensor x = Tensor::zeros({1, 2, 3, 3});
+  ConvTranspose2d layer = small_layer();
+  EXPECT_THAT(
+      text_of<StateError>([&] { layer.forward(x, ctx); }),
+      HasSubstr("ConvTranspose2d is not prepared: call prepare(ctx) after load() and before forward()"));
+  EXPECT_THROW(layer.forward_to_size(x, {8, 8}, ctx), StateError);
+  EXPECT_THROW(ReLU().forward(x, ctx), StateError);
+  EXPECT_THROW(Sequential().forward(x, ctx), StateError);
+}
+
+TEST(Lifecycle, LoadingAgainUnprepares) {
+  ExecutionContext ctx;
+  const Tensor x = values({1, 2, 3, 3}, 1);
+  ConvTranspose2d layer = small_layer();
+  load_values(layer, 10);
+  layer.prepare(ctx);
+  const Tensor before = layer.forward(x, ctx);
+  load_values(layer, 20);
+  EXPECT_FALSE(layer.prepared());
+  EXPECT_THROW(layer.forward(x, ctx), StateError);
+  layer.prepare(ctx);
+  const Tensor after = layer.forward(x, ctx);
+  EXPECT_NE(before.data<float>()[0], after.data<float>()[0]);
+}
+
+TEST(Lifecycle, ARefusedLoadChangesNothing) {
+  ExecutionContext ctx;
+  const Tensor x = values({1, 2, 3, 3}, 1);
+  ConvTranspose2d layer = small_layer();
+  load_values(layer, 10);
+  layer.prepare(ctx);
+  const Tensor before = layer.forward(x, ctx);
+
+  StateDict wrong;
+  wrong.insert("weight", values({2, 3, 3, 3}, 99));
+  wrong.insert("bias", values({4}, 98));
+  const std::string text = text_of<LoadError>([&] { layer.load(wrong); });
+  EXPECT_THAT(text, HasSubstr("bias expected [3], got [4]"));
+  EXPECT_TRUE(layer.prepared());
+  const Tensor after = layer.forward(x, ctx);
+  for (std::size_t i = 0; i < before.data<float>().size(); ++i)
+    ASSERT_EQ(before.data<float>()[i], after.data<float>()[i]);
+}
+
+TEST(Lifecycle, AChildLoadedAloneMustBePreparedAgain) {
+  ExecutionContext ctx;
+  Sequential net;
+  net.append(Conv2d({.in_channels = 1, .out_channels = 1, .kernel_size = 1})).append(ReLU());
+  net.prepare(ctx);
+  load_values(net[0], 3);
+  EXPECT_THAT(text_of<StateError>([&] {
+                net.forward(Tensor::zeros({1, 1, 2, 2}), ctx);
+              }),
+              HasSubstr("Conv2d '0' is not prepared"));
+}
+
+TEST(Lifecycle, AppendingUnprepares) {
+  ExecutionContext ctx;
+  Sequential net;
+  net.append(ReLU());
+  net.prepare(ctx);
+  net.append(Tanh());
+  EXPECT_THROW(net.forward(Tensor::zeros({1}), ctx), StateError);
+}
+
+TEST(Lifecycle, ConvertingUnprepares) {
+  ExecutionContext ctx;
+  ConvTranspose2d layer = small_layer();
+  layer.prepare(ctx);
+  layer.to(DType::bf16);
+  EXPECT_EQ(layer.dtype(), DType::bf16);
+  EXPECT_THROW(layer.forward(Tensor::zeros({1, 2, 3, 3}, DType::bf16), ctx), StateError);
+  layer.prepare(ctx);
+  EXPECT_EQ(layer.forward(Tensor::zeros({1, 2, 3, 3}, DType::bf16), ctx).dtype(), DType::bf16);
+}
+
+TEST(Lifecycle, ConvertingRoundsWeightsAndKeepsCounters) {
+  Sequential net;
+  net.append(BatchNorm2d({.num_features = 1}))
+      .append(Conv2d({.in_channels = 1, .out_channels = 1, .kernel_size = 1}));
+  StateDict weights = net.state_dict();
+  StateDict finer;
+  for (const auto& [name, tensor] : weights)
+    finer.insert(name, tensor.dtype() == DType::i64 ? Tensor::full({}, 12345, DType::i64)
+                                                    : Tensor::full(tensor.shape(), 1.0 + 0x1p-9));
+  net.load(finer);
+  net.to(DType::bf16);
+  const StateDict rounded = net.state_dict();
+  EXPECT_EQ(static_cast<float>(rounded.at("1.weight").data<BFloat16>()[0]), 1.0f);
+  EXPECT_EQ(rounded.at("0.num_batches_tracked").data<std::int64_t>()[0], 12345);
+  net.to(DType::f32);
+  EXPECT_EQ(net.state_dict().at("1.weight").data<float>()[0], 1.0f);
+}
+
+TEST(Lifecycle, LoadConvertsToTheModulesOwnType) {
+  Linear layer({.in_features = 1, .out_features = 1, .bias = false});
+  layer.to(DType::f16);
+  StateDict weights;
+  weights.insert("weight", Tensor::full({1, 1}, 1.0 + 0x1p-20, DType::f64));
+  const LoadReport report = layer.load(weights);
+  EXPECT_THAT(report.to_string(), HasSubstr("weight narrowed from f64 to f16"));
+  EXPECT_EQ(layer.dtype(), DType::f16);
+  EXPECT_EQ(layer.state_dict().at("weight").dtype(), DType::f16);
+}
+
+TEST(Lifecycle, AContextOfAnotherPrecisionNeedsPrepare) {
+  ExecutionContext fp32, tf32({.precision = Precision::tf32});
+  ConvTranspose2d layer = small_layer();
+  const Tensor x = Tensor::zeros({1, 2, 3, 3});
+  layer.prepare(fp32);
+  EXPECT_THAT(text_of<StateError>([&] { layer.forward(x, tf32); }), HasSubstr("is prepared for fp32"));
+  layer.prepare(tf32);
+  EXPECT_NO_THROW(layer.forward(x, tf32));
+}
+
+TEST(Lifecycle, MovedModulesKeepTheirWeights) {
+  ExecutionContext ctx;
+  const Tensor x = values({1, 2, 3, 3}, 1);
+  ConvTranspose2d layer = small_layer();
+  load_values(layer, 10);
+  layer.prepare(ctx);
+  const Tensor before = layer.forward(x, ctx);
+  ConvTranspose2d moved = std::move(layer);
+  const Tensor after = moved.forward(x, ctx);
+  EXPECT_EQ(before.data<float>()[5], after.data<float>()[5]);
+}
+
+// --- devices
+// ------------------------------------------------------------------------------------------------
+
+TEST(Devices, AContextOnADeviceThatIsNotThereThrows) {
+  const int beyond = cuda_device_count();
+  EXPECT_THAT(text_of<DeviceError>([&] { ExecutionContext ctx({.device = Device::cuda(beyond)}); }),
+              HasSubstr("cuda:" + std::to_string(beyond)));
+  EXPECT_THROW(Tensor::zeros({1}, DType::f32, Device::cuda(beyond)), DeviceError);
+}
+
+TEST(Devices, AnInputOnAnotherDeviceThrows) {
+  ExecutionContext ctx;
+  ReLU layer;
+  layer.prepare(ctx);
+  float value = 0.0f;  // never read: a view says where it lies
+  const ConstTensorView x(&value, {{1}, DType::f32, Device::cuda(0)});
+  EXPECT_THAT(
+      text_of<DeviceError>([&] { layer.forward(x, ctx); }),
+      HasSubstr("ReLU: input is on cuda:0, the context on cpu: copy the input with x.to(ctx.device())"));
+}
+
+TEST(Devices, AnOutputOnAnotherDeviceThrows) {
+  ExecutionContext ctx;
+  ReLU layer;
+  layer.prepare(ctx);
+  float value = 0.0f;
+  const Tensor x = Tensor::zeros({1});
+  EXPECT_THROW(layer.forward_into(x, TensorView(&value, {{1}, DType::f32, Device::cuda(0)}), ctx),
+               DeviceError);
+}
+
+// --- forward_into
+// -------------------------------------------------------------------------------------------
+
+TEST(ForwardInto, FillsAnOutputOfNaN) {
+  ExecutionContext ctx;
+  ConvTranspose2d layer({.in_channels = 2, .out_channels = 3, .kernel_size = 2, .stride = 4, .bias = false});
+  load_values(layer, 1);
+  layer.prepare(ctx);
+  const Tensor x = values({2, 2, 3, 3}, 2);
+  const TensorSpec spec = layer.output_spec(x.spec());
+  Tensor y = Tensor::full(spec.shape, std::numeric_limits<double>::quiet_NaN());
+  layer.forward_into(x, y, ctx);
+  for (const float value : y.data<float>())
+    ASSERT_FALSE(std::isnan(value));
+}
+
+TEST(ForwardInto, RefusesOutputsThatDoNotFit) {
+  ExecutionContext ctx;
+  ConvTranspose2d layer = small_layer();
+  layer.prepare(ctx);
+  const Tensor x = Tensor::zeros({1, 2, 3, 3});
+  Tensor small = Tensor::zeros({1, 3, 7, 6}), half = Tensor::zeros({1, 3, 7, 7}, DType::f16);
+  EXPECT_THAT(text_of<ShapeError>([&] { layer.forward_into(x, small, ctx); }),
+              HasSubstr("output expected [1,3,7,7], got [1,3,7,6]"));
+  EXPECT_THROW(layer.forward_into(x, half, ctx), DTypeError);
+}
+
+TEST(ForwardInto, RefusesOverlap) {
+  ExecutionContext ctx;
+  Conv2d layer({.in_channels = 1, .out_channels = 1, .kernel_size = 1});
+  layer.prepare(ctx);
+  Tensor memory = Tensor::zeros({32});
+  const TensorSpec spec{{1, 1, 4, 4}, DType::f32, Device::cpu()};
+  float* begin = memory.data<float>().data();
+  const ConstTensorView x(begin, spec);
+  EXPECT_THAT(text_of<ArgumentError>([&] { layer.forward_into(x, TensorView(begin, spec), ctx); }),
+              HasSubstr("input and output overlap"));
+  EXPECT_THROW(layer.forward_into(x, TensorView(begin + 15, spec), ctx), ArgumentError);
+  EXPECT_NO_THROW(layer.forward_into(x, TensorView(begin + 16, spec), ctx));
+}
+
+TEST(ForwardInto, ElementwiseLayersMayWorkInPlaceButNotOverlapOtherwise) {
+  ExecutionContext ctx;
+  LeakyReLU layer({.negative_slope = 0.5});
+  layer.prepare(ctx);
+  Tensor memory = Tensor::full({17}, -2.0);
+  float* begin = memory.data<float>().data();
+  const TensorSpec spec{{16}, DType::f32, Device::cpu()};
+  layer.forward_into(ConstTensorView(begin, spec), TensorView(begin, spec), ctx);
+  EXPECT_EQ(begin[15], -1.0f);
+  EXPECT_THROW(layer.forward_into(ConstTensorView(begin, spec), TensorView(begin + 1, spec), ctx),
+               ArgumentError);
+}
+
+TEST(ForwardInto, RefusesUndefinedTensors) {
+  ExecutionContext ctx;
+  ReLU layer;
+  layer.prepare(ctx);
+  const Tensor undefined;
+  Tensor scalar = Tensor::zeros({}), no_output;
+  EXPECT_THAT(text_of<ArgumentError>([&] { layer.forward(undefined, ctx); }), HasSubstr("undefined"));
+  EXPECT_THROW(layer.forward_into(undefined, scalar, ctx), ArgumentError);
+  EXPECT_THROW(layer.forward_into(scalar, no_output, ctx), ArgumentError);
+}
+
+}  // namespace
+
+}  // namespace upconv::testing

@@ -1,0 +1,110 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "values.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <upconv/kernels/channel_affine.h>
+#include <upconv/kernels/convolution.h>
+#include <upconv/kernels/linear.h>
+#include <upconv/upconv.h>
+
+// What explain says, what the trace sink is told, and kernels forced by name, seen from layers.
+
+namespace upconv::testing {
+
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+ConvTranspose2d up() {
+  return ConvTranspose2d({.in_channels = 2, .out_channels = 3, .kernel_size = 4, .stride = 2, .padding = 1});
+}
+
+const TensorSpec kImage{{1, 2, 5, 6}, DType::f32, Device::cpu()};
+
+template <class Rows>
+void expect_every_row(const std::string& text, const Rows& rows) {
+  for (const auto& row : rows)
+    EXPECT_THAT(text, HasSubstr(std::string(row.name)));
+  int running = 0;
+  for (std::size_t at = text.find("\n  > "); at != std::string::npos; at = text.find("\n  > ", at + 1))
+    ++running;
+  EXPECT_EQ(running, 1) << text;
+  EXPECT_THAT(text, HasSubstr("runs"));
+}
+
+TEST(Explain, NamesEveryRowAndWhyItWasTakenOrNot) {
+  const ExecutionContext ctx;
+  const std::string text = up().explain(kImage, ctx);
+  EXPECT_THAT(text, HasSubstr("ConvTranspose2d: conv_transpose2d "
+                              "n1ci2ih5iw6co3kh4kw4_s2x2_p1x1_op0x0_d1x1_g1_f32 on cpu"));
+  expect_every_row(text, kernels::convolution_rows(Device::Type::cpu));
+  expect_every_row(Conv2d({.in_channels = 2, .out_channels = 1, .kernel_size = 1}).explain(kImage, ctx),
+                   kernels::convolution_rows(Device::Type::cpu));
+  expect_every_row(Linear({.in_features = 6, .out_features = 1}).explain(kImage, ctx),
+                   kernels::linear_rows(Device::Type::cpu));
+  expect_every_row(BatchNorm2d({.num_features = 2}).explain(kImage, ctx),
+                   kernels::channel_affine_rows(Device::Type::cpu));
+  expect_every_row(Tanh().explain(kImage, ctx), kernels::activation_rows(Device::Type::cpu));
+}
+
+TEST(Explain, SaysWhichRowIsForced) {
+  const ExecutionContext ctx({.kernels = {{"conv_transpose2d", "cpu.reference"}}});
+  EXPECT_THAT(up().explain(kImage, ctx), HasSubstr("runs, forced by name"));
+}
+
+TEST(Explain, ShowsASequentialsFusion) {
+  Sequential net;
+  net.append(up()).append(PReLU({.num_parameters = 3})).append(Tanh());
+  const std::string text = net.explain(kImage, ExecutionContext());
+  EXPECT_THAT(text, HasSubstr("PReLU '1': fused into the kernel above"));
+  EXPECT_THAT(text, HasSubstr("Tanh '2': activation tanh"));
+}
+
+TEST(Explain, ChecksTheInput) {
+  EXPECT_THROW(up().explain({.shape = {1, 3, 5, 6}}, ExecutionContext()), ShapeError);
+}
+
+TEST(Trace, NamesEveryKernelThatRuns) {
+  std::vector<std::string> events;
+  ExecutionContext ctx(
+      {.kernels = {{"conv_transpose2d", "cpu.reference"}}, .trace = [&](const TraceEvent& event) {
+         events.push_back(std::string(event.layer) + " | " + std::string(event.problem) + " | " +
+                          std::string(event.kernel));
+       }});
+  Sequential net;
+  net.append("up", up()).append(ReLU()).append("norm", BatchNorm2d({.num_features = 3}));
+  net.prepare(ctx);
+  net.forward(Tensor::zeros(kImage.shape), ctx);
+  ASSERT_EQ(events.size(), 2u);  // the ReLU rides in the convolution's kernel
+  EXPECT_EQ(events[0],
+            "ConvTranspose2d 'up' | n1ci2ih5iw6co3kh4kw4_s2x2_p1x1_op0x0_d1x1_g1_f32 | cpu.reference");
+  EXPECT_THAT(events[1], HasSubstr("BatchNorm2d 'norm' | o1c3i120_f32 | cpu."));
+}
+
+TEST(Trace, ForcedKernelsRunAndUnknownOnesThrow) {
+  const Tensor x = Tensor::zeros(kImage.shape);
+  for (const kernels::ConvRow& row : kernels::convolution_rows(Device::Type::cpu)) {
+    std::string ran;
+    ExecutionContext ctx({.kernels = {{"conv_transpose2d", std::string(row.name)}},
+                          .trace = [&](const TraceEvent& event) { ran = event.kernel; }});
+    ConvTranspose2d layer = up();
+    layer.prepare(ctx);
+    layer.forward(x, ctx);
+    EXPECT_EQ(ran, row.name);
+  }
+  ConvTranspose2d layer = up();
+  ExecutionContext unknown({.kernels = {{"conv_transpose2d", "cpu.magic"}}});
+  layer.prepare(unknown);
+  EXPECT_THROW(layer.forward(x, unknown), ArgumentError);
+  ExecutionContext no_such_op({.kernels = {{"convolution", "cpu.reference"}}});
+  EXPECT_THROW(layer.forward(x, no_such_op), ArgumentError);
+}
+
+}  // namespace
+
+}  // namespace upconv::testing
