@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "barrier.cuh"
+#include <upconv/kernels/cuda/device/barrier.cuh>
 
 /// Copies from global to shared memory that run on their own: the copy engine's boxes and blocks (TMA), and
 /// cp.async for rows whose alignment the engine cannot take.

@@ -3,7 +3,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include "direct_traits.cuh"
+#include <upconv/kernels/cuda/device/direct_traits.cuh>
 
 /// Bias, activation and the store of a finished output row.
 namespace upconv::kernels::cuda::device {

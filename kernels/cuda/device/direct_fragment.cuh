@@ -1,6 +1,6 @@
 #pragma once
 
-#include "direct_traits.cuh"
+#include <upconv/kernels/cuda/device/direct_traits.cuh>
 
 /// A thread's pixels in registers. The products' row m of a 16-row warp tile is not pixel m: a thread's rows are
 /// kRun consecutive pixels, so that the A operand of the next kw is the thread's own registers, one pixel further

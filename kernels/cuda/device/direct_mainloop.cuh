@@ -1,8 +1,8 @@
 #pragma once
 
-#include "direct_epilogue.cuh"
-#include "direct_fragment.cuh"
-#include "direct_producer.cuh"
+#include <upconv/kernels/cuda/device/direct_epilogue.cuh>
+#include <upconv/kernels/cuda/device/direct_fragment.cuh>
+#include <upconv/kernels/cuda/device/direct_producer.cuh>
 
 /// The direct convolution: scatter along kh in registers, gather along kw by naming other registers.
 namespace upconv::kernels::cuda::device {
@@ -63,23 +63,6 @@ __device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
   }
 }
 
-/// The two warpgroups issue their products in turn: one rounds and stores while the other's products run. Left to
-/// themselves they fall into step and idle together.
-struct Turns {
-  int own, other;
-
-  __device__ __forceinline__ explicit Turns(int consumer) : own(1 + consumer), other(2 - consumer) {
-    if (consumer == 1) pass();
-  }
-#if UPCONV_TURNS
-  __device__ __forceinline__ void wait() const { asm volatile("bar.sync %0, 256;" ::"r"(own) : "memory"); }
-  __device__ __forceinline__ void pass() const { asm volatile("bar.arrive %0, 256;" ::"r"(other) : "memory"); }
-#else
-  __device__ __forceinline__ void wait() const {}
-  __device__ __forceinline__ void pass() const {}
-#endif
-};
-
 /// fp32: chunks of which a warp's pixels are all tiny are scaled up before they are split, since the low part of a
 /// number near the denormals is not a TF32 number; the products are scaled back as they are added up.
 template <class Traits>
@@ -120,10 +103,9 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
 
   float acc[Traits::kBlocks][Traits::kN / 2];  // [64 pixels][kh][co]: output rows ih + lead_h - kh
   float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every chunk
-  Operands<Traits> operands[Traits::kDouble ? 2 : 1];
+  Operands<Traits> operands;
   RingCursor at;
   SplitScale<Traits> scale;
-  Turns turns(consumer);
 
   const auto load = [&](Window<Traits>& window) {
     barrier_wait(shared.full[consumer][at.stage], at.parity);
@@ -138,37 +120,27 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     at.advance(p.stages);
     return bits;
   };
-  // Multiplies one chunk while the next one is read.
-  const auto advance = [&](Operands<Traits>& now, Operands<Traits>& next, int step) {
+  // Multiplies one chunk while the next one is read, then makes the next one's operands.
+  const auto advance = [&](int step) {
     std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
     asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
     Window<Traits> window;
     load(window);
-    turns.wait();
-    if constexpr (Traits::kDouble) {
-      multiply<Traits>(acc, now, taps);
-      turns.pass();
-      products_wait<1>();
-      release(window);
-      make_operands<Traits>(next, window);
-    } else {
-      pin_all<Traits>(acc);
-      multiply<Traits>(acc, now, taps);
-      turns.pass();
-      const std::uint32_t bits = release(window);
-      products_wait<0>();
-      pin_all<Traits>(acc);
-      pin_all<Traits>(now);
-      if constexpr (Traits::kSplit) {
-        const float unscale = scale.inverse;
+    pin_all<Traits>(acc);
+    multiply<Traits>(acc, operands, taps);
+    const std::uint32_t bits = release(window);
+    products_wait<0>();
+    pin_all<Traits>(acc);
+    pin_all<Traits>(operands);
+    if constexpr (Traits::kSplit) {
+      const float unscale = scale.inverse;
 #pragma unroll
-        for (int i = 0; i < Traits::kN / 2; ++i)
-          sum[0][i] = fmaf(acc[0][i], unscale, sum[0][i]);
-        scale.choose(bits);
-        scale.apply(window);
-      }
-      make_operands<Traits>(now, window);
+      for (int i = 0; i < Traits::kN / 2; ++i)
+        sum[0][i] = fmaf(acc[0][i], unscale, sum[0][i]);
+      scale.choose(bits);
+      scale.apply(window);
     }
+    make_operands<Traits>(operands, window);
   };
   auto& rows = *(Traits::kSplit ? &sum : &acc);
 
@@ -180,7 +152,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       scale.choose(bits);
       scale.apply(window);
     }
-    make_operands<Traits>(operands[0], window);
+    make_operands<Traits>(operands, window);
   }
   barrier_wait(shared.weights, 0);
   for (int index = worker; index < p.items; index += workers) {
@@ -196,22 +168,10 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     for (int row = 0; row < item.rows + Traits::kKh - 1; ++row) {
       const int ih = item.oh0 - p.lead_h + row;
       if (ih >= 0 && ih < p.ih) {
-        if constexpr (Traits::kDouble) {
-          pin_all<Traits>(acc);
-          int step = 0;
-          do {
-            advance(operands[0], operands[1], step);
-            advance(operands[1], operands[0], step + 1);
-            step += 2;
-          } while (step < p.steps);
-        } else {
-          int step = 0;
-          do {
-            advance(operands[0], operands[0], step);
-          } while (++step < p.steps);
-        }
-        products_wait<0>();
-        pin_all<Traits>(acc);
+        int step = 0;
+        do {
+          advance(step);
+        } while (++step < p.steps);
       }
       if (row >= Traits::kKh - 1) {
         if (p.vectors) {
@@ -234,12 +194,6 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       }
     }
   }
-  // The other warpgroup may have more turns to take.
-  for (int turn = chunk_count<Traits>(p, worker, workers); turn < chunk_count<Traits>(p, worker ^ 1, workers); ++turn) {
-    turns.wait();
-    turns.pass();
-  }
-  if (consumer == 0) turns.wait();
 }
 
 /// Grid: x persistent blocks for each y = (group, tile of output channels).

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "copy.cuh"
-#include "direct_traits.cuh"
+#include <upconv/kernels/cuda/device/copy.cuh>
+#include <upconv/kernels/cuda/device/direct_traits.cuh>
 
 /// Fills a ring with the chunks that its warpgroup will read: kChannels channels of one input row, NCHW as they
 /// are, columns beyond the border zero.
@@ -20,18 +20,6 @@ __device__ __forceinline__ void for_each_chunk(const DirectArguments& p, int wor
         fetch(item.n, ih, origin, step);
     }
   }
-}
-
-/// How many chunks those are.
-template <class Traits>
-__device__ __forceinline__ int chunk_count(const DirectArguments& p, int worker, int workers) {
-  int rows = 0;
-  for (int index = worker; index < p.items; index += workers) {
-    const DirectItem item = item_at<Traits>(p, index);
-    const int ih0 = item.oh0 - p.lead_h;
-    rows += max(0, min(ih0 + item.rows + Traits::kKh - 1, p.ih) - max(ih0, 0));
-  }
-  return rows * p.steps;
 }
 
 /// One thread: by the copy engine.
@@ -59,9 +47,7 @@ __device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, c
                                                  int group, int worker, int workers, int thread) {
   using Element = typename Traits::Element;
   constexpr int kThreads = Traits::kProducerThreads, kChannels = Traits::kChannels;
-  constexpr int kWhole = Traits::kReach / kThreads, kRest = Traits::kReach % kThreads;  // columns
-  constexpr int kRestCopies = (kRest * kChannels + kThreads - 1) / kThreads;
-  constexpr int kCopies = kWhole * kChannels + kRestCopies;  // of a thread
+  constexpr int kColumns = (Traits::kReach + kThreads - 1) / kThreads;  // of a thread, at most
   unsigned char* ring = shared.ring(consumer, p.stages);
   RingCursor at;
   const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
@@ -72,38 +58,43 @@ __device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, c
         static_cast<std::int64_t>(ih) * p.iw;
     Barrier& full = shared.full[consumer][at.stage];
     Element* tile = reinterpret_cast<Element*>(ring + at.stage * Traits::kChunkBytes);  // [kChannels][kPitch]
-    // Calls copy(i, column, channel, from or null) for every element of the thread: whole columns, then a share of the
-    // last few.
-    const auto for_each_copy = [&](auto&& copy) {
-#pragma unroll
-      for (int k = 0; k < kWhole; ++k) {
-        const int column = thread + k * kThreads;
-        const bool inside = origin + column >= 0 && origin + column < p.iw;
-        const Element* from = row + origin + column;
-#pragma unroll
-        for (int c = 0; c < kChannels; ++c)
-          copy(k * kChannels + c, column, c, inside && c < channels ? from + c * plane : nullptr);
-      }
-#pragma unroll
-      for (int k = 0; k < kRestCopies; ++k) {
-        const int i = thread + k * kThreads;
-        const int column = kWhole * kThreads + i % kRest, c = i / kRest;
-        if (c >= kChannels) continue;
-        const bool inside = origin + column >= 0 && origin + column < p.iw && c < channels;
-        copy(kWhole * kChannels + k, column, c, inside ? row + origin + column + c * plane : nullptr);
-      }
+    const auto is_inside = [&](int column) {
+      return column < Traits::kReach && origin + column >= 0 && origin + column < p.iw;
     };
     if constexpr (Traits::kHalves) {
-      Element values[kCopies];  // cp.async copies no less than 4 bytes
-      for_each_copy([&](int i, int, int, const Element* from) { values[i] = from ? __ldg(from) : Element{0}; });
+      Element values[kColumns][kChannels];  // cp.async copies no less than 4 bytes: all loads first, then the stores
+#pragma unroll
+      for (int k = 0; k < kColumns; ++k) {
+        const int column = thread + k * kThreads;
+        const bool inside = is_inside(column);
+        const Element* from = row + origin + column;
+#pragma unroll
+        for (int c = 0; c < kChannels; ++c, from += plane)
+          values[k][c] = inside && c < channels ? __ldg(from) : Element{0};
+      }
       barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
-      for_each_copy([&](int i, int column, int c, const Element*) { tile[c * Traits::kPitch + column] = values[i]; });
+#pragma unroll
+      for (int k = 0; k < kColumns; ++k) {
+        const int column = thread + k * kThreads;
+        if (column >= Traits::kReach) break;
+#pragma unroll
+        for (int c = 0; c < kChannels; ++c)
+          tile[c * Traits::kPitch + column] = values[k][c];
+      }
       barrier_arrive(full);
     } else {
       barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
-      for_each_copy([&](int, int column, int c, const Element* from) {
-        copy_word_or_zero(tile + c * Traits::kPitch + column, from ? from : p.x, from != nullptr);
-      });
+#pragma unroll
+      for (int k = 0; k < kColumns; ++k) {
+        const int column = thread + k * kThreads;
+        if (column >= Traits::kReach) break;
+        const bool inside = is_inside(column);
+        const Element* from = row + (inside ? origin + column : 0);
+        Element* to = tile + column;
+#pragma unroll
+        for (int c = 0; c < kChannels; ++c, from += plane, to += Traits::kPitch)
+          copy_word_or_zero(to, inside && c < channels ? from : row, inside && c < channels);
+      }
       barrier_arrive_after_copies(full);
     }
     at.advance(p.stages);

@@ -3,16 +3,10 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "barrier.cuh"
-#include "wgmma.cuh"
+#include <upconv/kernels/cuda/device/barrier.cuh>
+#include <upconv/kernels/cuda/device/wgmma.cuh>
 
 /// Compile-time choices of the direct convolution, and its arguments.
-#ifndef UPCONV_TURNS
-#define UPCONV_TURNS 1
-#endif
-#ifndef UPCONV_DOUBLE
-#define UPCONV_DOUBLE 0
-#endif
 namespace upconv::kernels::cuda::device {
 
 enum class Arithmetic { tf32, f16, bf16, fp32 };
@@ -29,8 +23,7 @@ struct DirectArguments {
   int steps;           // chunks of input channels
   int co_tiles;
   int strips;      // of kPixels columns
-  int ranges;      // of range_rows output rows
-  int range_rows;
+  int range_rows;  // output rows of an item
   int items;       // strips * n * ranges
   int stages;      // of each ring
   int shift;       // columns between the tile's origin and the first vector read
@@ -55,7 +48,6 @@ struct DirectTraits {
 
   static constexpr int kParts = kSplit ? 2 : 1;    // an operand is a sum of so many TF32 numbers
   static constexpr int kBlocks = kSplit ? 1 : 2;   // row blocks of 64 pixels that a warpgroup keeps
-  static constexpr bool kDouble = UPCONV_DOUBLE && !kSplit;        // A operands of two chunks at a time
   static constexpr int kRun = 2 * kBlocks;         // consecutive pixels of a thread
   static constexpr int kPixels = 64 * kBlocks;     // output columns of a warpgroup
   static constexpr int kChannels = kHalves ? 16 : 8;  // input channels of a chunk: one k step

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "barrier.cuh"
+#include <upconv/kernels/cuda/device/barrier.cuh>
 
 /// Hopper's warpgroup matrix product D[64 x N] += A[64 x K] B[K x N] with A in registers and B in shared memory.
 /// A warpgroup's registers: row 16*warp + lane/4 (+8), so that with k pairs (tf32: one element, 16-bit: two)
