@@ -176,20 +176,18 @@ class ProbeDataset {
     check(H5Pset_fapl_core(fapl.get(), std::size_t{1} << 16, false), "make a file in memory");
     file_ = checked(H5Fcreate(".upconv-chunk-probe", H5F_ACC_TRUNC, H5P_DEFAULT, fapl.get()),
                     "make a file in memory");
-    const Handle dcpl = checked(H5Pcreate(H5P_DATASET_CREATE), "make properties");
-    check(H5Pset_chunk(dcpl.get(), rank_, like.chunk.data()), "make properties");
+    dcpl_ = checked(H5Pcreate(H5P_DATASET_CREATE), "make properties");
+    check(H5Pset_chunk(dcpl_.get(), rank_, like.chunk.data()), "make properties");
     const auto chunk_bytes = static_cast<unsigned>(like.chunk_bytes);
-    check(H5Pset_filter(dcpl.get(), kProbeFilter, H5Z_FLAG_MANDATORY, 1, &chunk_bytes), "set a filter");
+    check(H5Pset_filter(dcpl_.get(), kProbeFilter, H5Z_FLAG_MANDATORY, 1, &chunk_bytes), "set a filter");
     for (int i = 0; i < H5Pget_nfilters(like.dcpl.get()); ++i) {
       const Filter filter = get_filter(like.dcpl.get(), i);
       // Optional, so that a filter without its encoder, which is not needed here, is no obstacle.
-      check(H5Pset_filter(dcpl.get(), filter.id, H5Z_FLAG_OPTIONAL, filter.value_count, filter.values.data()),
-            "set a filter");
+      check(
+          H5Pset_filter(dcpl_.get(), filter.id, H5Z_FLAG_OPTIONAL, filter.value_count, filter.values.data()),
+          "set a filter");
     }
     space_ = checked(H5Screate_simple(rank_, like.chunk.data(), nullptr), "make a shape");
-    dataset_ = checked(
-        H5Dcreate2(file_.get(), "chunk", like.type.get(), space_.get(), H5P_DEFAULT, dcpl.get(), H5P_DEFAULT),
-        "make a dataset in memory");
     std::array<hsize_t, Shape::kMaxRank> one{};
     one.fill(1);
     check(H5Sselect_hyperslab(space_.get(), H5S_SELECT_SET, origin_.data(), nullptr, one.data(), nullptr),
@@ -201,22 +199,36 @@ class ProbeDataset {
 
   /// Throws: LoadError unless the bytes of a filtered chunk decode to the size of a chunk.
   void decode(const std::vector<std::byte>& bytes, unsigned filter_mask) {
-    check(H5Dwrite_chunk(dataset_.get(), H5P_DEFAULT, filter_mask << 1, origin_.data(), bytes.size(),
-                         bytes.data()),
-          "decode a chunk");
-    check(H5Dread(dataset_.get(), type_.get(), element_space_.get(), space_.get(), H5P_DEFAULT,
-                  element_.data()),
-          "decode a chunk");
+    write(bytes, filter_mask << 1);
+    const Handle dataset = checked(H5Dopen2(file_.get(), kName, H5P_DEFAULT), "decode a chunk");
+    check(
+        H5Dread(dataset.get(), type_.get(), element_space_.get(), space_.get(), H5P_DEFAULT, element_.data()),
+        "decode a chunk");
   }
 
  private:
+  static constexpr const char* kName = "chunk";
+
+  /// Puts a chunk into a dataset of its own, and closes it: HDF5 1.10 forgets the mask of a chunk that is
+  /// written over another of the same size, and of one that it still has open.
+  void write(const std::vector<std::byte>& bytes, unsigned filter_mask) {
+    if (written_) check(H5Ldelete(file_.get(), kName, H5P_DEFAULT), "decode a chunk");
+    const Handle dataset = checked(
+        H5Dcreate2(file_.get(), kName, type_.get(), space_.get(), H5P_DEFAULT, dcpl_.get(), H5P_DEFAULT),
+        "make a dataset in memory");
+    written_ = true;
+    check(H5Dwrite_chunk(dataset.get(), H5P_DEFAULT, filter_mask, origin_.data(), bytes.size(), bytes.data()),
+          "decode a chunk");
+  }
+
   int rank_;
   std::array<hsize_t, Shape::kMaxRank> origin_{};
+  bool written_ = false;
   Handle file_;
+  Handle dcpl_;
   Handle space_;
   Handle element_space_;
   Handle type_;
-  Handle dataset_;
   std::vector<std::byte> element_;
 };
 

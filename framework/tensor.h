@@ -79,7 +79,7 @@ class Tensor {
   }
   /// The same from a vector or array.
   template <std::ranges::contiguous_range Values>
-    requires Element<std::ranges::range_value_t<Values>>
+  requires Element<std::ranges::range_value_t<Values>>
   static Tensor from(const Values& values, const Shape& shape) {
     return from(std::span<const std::ranges::range_value_t<Values>>(values), shape);
   }

@@ -139,6 +139,7 @@ def conv_transpose2d() -> list[Case]:
         "one_pixel_all": Conv(t),
         "crop_to_one_pixel": Conv(t, ci=2, ih=3, iw=3, co=3, k=(3, 3), p=(2, 2)),
         "crop_to_one_pixel_strided": Conv(t, ci=2, ih=2, iw=3, co=3, k=(4, 3), s=(2, 1), p=(2, 2), op=(1, 0)),
+        "crop_to_one_pixel_wide": Conv(t, ci=3, iw=4, co=2, k=(1, 4), s=(1, 2), p=(0, 5), op=(0, 1)),
         "crop_to_output_padding": Conv(t, ci=2, k=(2, 2), s=(2, 2), p=(1, 1), op=(1, 1), co=2, to_size=True),
         "stride_beyond_kernel": Conv(t, ci=2, ih=3, iw=4, co=3, k=(2, 1), s=(5, 4)),
         "stride_beyond_kernel_padded": Conv(t, ci=2, ih=3, iw=4, co=3, k=(2, 3), s=(5, 4), p=(1, 2), op=(4, 3)),

@@ -1,45 +1,74 @@
-#include <array>
-#include <cmath>
+// cpu.simd: the elementwise functions, vectorised. Each element is read once and written once (8 bytes in
+// f32, 4 in f16 and bf16), so relu runs at the speed of memory; sigmoid and tanh cost some 30 instructions a
+// vector.
 
+#include <array>
+
+#include <upconv/kernels/cpu/elementwise.h>
+#include <upconv/kernels/cpu/simd.h>
 #include <upconv/kernels/cpu/tables.h>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <upconv/kernels/cpu/activation.cpp>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <upconv/kernels/cpu/activation-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace upconv::kernels::cpu {
+namespace HWY_NAMESPACE {
+
+/// y[i] = f(x[i]); x and y may be the same memory. The last, short vector is computed as the others are.
+template <ActivationKind kKind, class T>
+void activate_run(const T* x, std::int64_t count, float slope, T* y) {
+  const VF slopes = hn::Set(F32(), slope);
+  const auto step = static_cast<std::int64_t>(lanes());
+  std::int64_t i = 0;
+  for (; i + step <= count; i += step)
+    store_f32(activate<kKind>(load_f32(x + i), slopes), y + i);
+  if (i == count) return;
+  const auto rest = static_cast<std::size_t>(count - i);
+  store_some(activate<kKind>(load_some(x + i, rest), slopes), y + i, rest);
+}
+
+/// Elements [begin, end) of the tensor.
+template <class T>
+void activate_chunk(const ActivationProblem& p, const ActivationOperands& operands, std::int64_t begin,
+                    std::int64_t end) {
+  const T* x = static_cast<const T*>(operands.x.raw());
+  T* y = static_cast<T*>(operands.y.raw());
+  const bool by_channel = p.kind == ActivationKind::prelu && p.slopes != 1;
+  const std::int64_t inner =
+      by_channel ? p.inner : end;  // without slopes by the channel, the chunk is one run
+  with_activation(p.kind, [&]<ActivationKind kKind>() HWY_ATTR {
+    for_each_run(begin, end, by_channel ? p.channels : 1, inner,
+                 [&](std::int64_t first, std::int64_t count, std::int64_t channel) {
+                   activate_run<kKind>(x + first, count, slope_of<T>(operands.activation, channel),
+                                       y + first);
+                 });
+  });
+}
+
+using ActivateChunk = void (*)(const ActivationProblem&, const ActivationOperands&, std::int64_t,
+                               std::int64_t);
+
+ActivateChunk activate_chunk_of(DType dtype) {
+  if (dtype == DType::f16) return activate_chunk<Float16>;
+  if (dtype == DType::bf16) return activate_chunk<BFloat16>;
+  return activate_chunk<float>;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace upconv::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace upconv::kernels::cpu {
 
 namespace {
 
-float activate(ActivationKind kind, float value, float slope) {
-  switch (kind) {
-    case ActivationKind::none:
-      return value;
-    case ActivationKind::relu:
-      return value < 0.0f ? 0.0f : value;  // NaN stays NaN, as in PyTorch
-    case ActivationKind::leaky_relu:
-    case ActivationKind::prelu:
-      return value < 0.0f ? value * slope : value;
-    case ActivationKind::sigmoid:
-      return 1.0f / (1.0f + std::exp(-value));
-    case ActivationKind::tanh:
-      return std::tanh(value);
-  }
-  return value;
-}
-
-template <class T>
-void apply(const ActivationProblem& p, const ActivationOperands& operands, int threads) {
-  const std::span<const T> x = operands.x.data<T>();
-  const std::span<T> y = operands.y.data<T>();
-  const Activation& activation = operands.activation;
-  const std::int64_t planes = p.outer * p.channels;
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (std::int64_t plane = 0; plane < planes; ++plane) {
-    float slope = activation.negative_slope;
-    if (p.kind == ActivationKind::prelu)
-      slope = activation.slopes.data<T>()[p.slopes == 1 ? 0 : plane % p.channels];
-    for (std::int64_t i = plane * p.inner; i < (plane + 1) * p.inner; ++i) {
-      y[i] = static_cast<T>(activate(p.kind, static_cast<float>(x[i]), slope));
-    }
-  }
-}
+HWY_EXPORT(activate_chunk_of);
 
 Verdict supports(const ActivationProblem&, const DeviceCaps&) {
   return Verdict::yes();
@@ -49,15 +78,17 @@ std::size_t workspace_bytes(const ActivationProblem&, const ExecutionContext&) {
 }
 
 void launch(const ActivationProblem& problem, const ActivationOperands& operands, ExecutionContext& ctx) {
-  visit_dtype(problem.dtype,
-              [&]<class T>(std::type_identity<T>) { apply<T>(problem, operands, ctx.num_threads()); });
+  const auto activate = HWY_DYNAMIC_DISPATCH(activate_chunk_of)(problem.dtype);
+  for_each_chunk(problem.outer * problem.channels * problem.inner, ctx.num_threads(),
+                 [&](std::int64_t begin, std::int64_t end) { activate(problem, operands, begin, end); });
 }
 
 }  // namespace
 
 std::span<const ActivationRow> activation_rows() {
-  static constexpr std::array kRows = {ActivationRow{"cpu.plain", supports, workspace_bytes, launch}};
+  static constexpr std::array kRows = {ActivationRow{"cpu.simd", supports, workspace_bytes, launch}};
   return kRows;
 }
 
 }  // namespace upconv::kernels::cpu
+#endif

@@ -1,26 +1,68 @@
+// cpu.simd: y = x * scale[c] + shift[c], one fused multiply-add a vector where the unit has it. Each element
+// is read once and written once: bound by memory.
+
 #include <array>
 
+#include <upconv/kernels/cpu/elementwise.h>
+#include <upconv/kernels/cpu/simd.h>
 #include <upconv/kernels/cpu/tables.h>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <upconv/kernels/cpu/channel_affine.cpp>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <upconv/kernels/cpu/convert-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace upconv::kernels::cpu {
+namespace HWY_NAMESPACE {
+
+/// x and y may be the same memory. The last, short vector is computed as the others are.
+template <class T>
+void affine_run(const T* x, std::int64_t count, float scale, float shift, T* y) {
+  const VF scales = hn::Set(F32(), scale), shifts = hn::Set(F32(), shift);
+  const auto step = static_cast<std::int64_t>(lanes());
+  std::int64_t i = 0;
+  for (; i + step <= count; i += step)
+    store_f32(hn::MulAdd(load_f32(x + i), scales, shifts), y + i);
+  if (i == count) return;
+  const auto rest = static_cast<std::size_t>(count - i);
+  store_some(hn::MulAdd(load_some(x + i, rest), scales, shifts), y + i, rest);
+}
+
+/// Elements [begin, end) of the tensor.
+template <class T>
+void affine_chunk(const ChannelAffineProblem& p, const ChannelAffineOperands& operands, std::int64_t begin,
+                  std::int64_t end) {
+  const T* x = static_cast<const T*>(operands.x.raw());
+  T* y = static_cast<T*>(operands.y.raw());
+  const float* scale = static_cast<const float*>(operands.scale.raw());
+  const float* shift = static_cast<const float*>(operands.shift.raw());
+  for_each_run(begin, end, p.channels, p.inner, [&](std::int64_t first, std::int64_t count, std::int64_t c) {
+    affine_run(x + first, count, scale[c], shift[c], y + first);
+  });
+}
+
+using AffineChunk = void (*)(const ChannelAffineProblem&, const ChannelAffineOperands&, std::int64_t,
+                             std::int64_t);
+
+AffineChunk affine_chunk_of(DType dtype) {
+  if (dtype == DType::f16) return affine_chunk<Float16>;
+  if (dtype == DType::bf16) return affine_chunk<BFloat16>;
+  return affine_chunk<float>;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace upconv::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace upconv::kernels::cpu {
 
 namespace {
 
-template <class T>
-void apply(const ChannelAffineProblem& p, const ChannelAffineOperands& operands, int threads) {
-  const std::span<const T> x = operands.x.data<T>();
-  const std::span<T> y = operands.y.data<T>();
-  const std::span<const float> scale = operands.scale.data<float>();
-  const std::span<const float> shift = operands.shift.data<float>();
-  const std::int64_t planes = p.outer * p.channels;
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (std::int64_t plane = 0; plane < planes; ++plane) {
-    const std::int64_t c = plane % p.channels;
-    for (std::int64_t i = plane * p.inner; i < (plane + 1) * p.inner; ++i) {
-      y[i] = static_cast<T>(static_cast<float>(x[i]) * scale[c] + shift[c]);
-    }
-  }
-}
+HWY_EXPORT(affine_chunk_of);
 
 Verdict supports(const ChannelAffineProblem&, const DeviceCaps&) {
   return Verdict::yes();
@@ -31,15 +73,17 @@ std::size_t workspace_bytes(const ChannelAffineProblem&, const ExecutionContext&
 
 void launch(const ChannelAffineProblem& problem, const ChannelAffineOperands& operands,
             ExecutionContext& ctx) {
-  visit_dtype(problem.dtype,
-              [&]<class T>(std::type_identity<T>) { apply<T>(problem, operands, ctx.num_threads()); });
+  const auto affine = HWY_DYNAMIC_DISPATCH(affine_chunk_of)(problem.dtype);
+  for_each_chunk(problem.outer * problem.channels * problem.inner, ctx.num_threads(),
+                 [&](std::int64_t begin, std::int64_t end) { affine(problem, operands, begin, end); });
 }
 
 }  // namespace
 
 std::span<const ChannelAffineRow> channel_affine_rows() {
-  static constexpr std::array kRows = {ChannelAffineRow{"cpu.plain", supports, workspace_bytes, launch}};
+  static constexpr std::array kRows = {ChannelAffineRow{"cpu.simd", supports, workspace_bytes, launch}};
   return kRows;
 }
 
 }  // namespace upconv::kernels::cpu
+#endif

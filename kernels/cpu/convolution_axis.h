@@ -29,8 +29,8 @@ struct ConvAxis {
     return std::max<std::int64_t>(0, (in - plane + planes() - 1) / planes());
   }
 
-  // Tap k lies at k * dilation - pad: in an ordinary convolution relative to the input that output 0 meets, in a
-  // transposed one relative to the output that input 0 meets.
+  // Tap k lies at k * dilation - pad: in an ordinary convolution relative to the input that output 0 meets,
+  // in a transposed one relative to the output that input 0 meets.
   std::int64_t phase_of(std::int64_t k) const { return transposed ? modulo(k * dilation - pad) : 0; }
   std::int64_t plane_of(std::int64_t k) const { return transposed ? 0 : modulo(k * dilation - pad); }
   std::int64_t shift_of(std::int64_t k) const {

@@ -35,33 +35,44 @@ struct Scratch {
     cut(plan.line_floats, line);
     cut(plan.tap_count, taps);
     cut(plan.vector_count, starts);
+    cut(plan.row_count, rows);
   }
   float* input;          // [ci][plane][row][col], or [ci][plane][row][col][image] in batch mode
   float* output;         // [phase_w][co_lane][vector][lane]
   float* line;           // [col][phase_w]
   ConvTap* taps;         // of one phase
   std::int64_t* starts;  // [vector]
+  std::int64_t* rows;    // [plane_h][row]
 };
 
-/// The kept taps of a phase, in the order kh, kw. Returns their number.
+/// The kept taps of a phase in the order kh, kw; of all phases of a row, in the folded layout. Returns their
+/// number.
 inline std::int64_t list_taps(const ConvPlan& plan, const ConvTile& tile, std::int64_t phase_h,
                               std::int64_t phase_w, ConvTap* taps) {
-  const ConvAxis &h = plan.layout.height, &w = plan.layout.width;
-  const std::int64_t taps_w = w.taps_of(phase_w);
+  const ConvPackLayout& layout = plan.layout;
+  const ConvAxis &h = layout.height, &w = layout.width;
+  const std::int64_t row_taps = layout.row_taps_of(phase_w);
   std::int64_t count = 0, rank_h = 0;
   for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
     if (h.phase_of(kh) != phase_h) continue;
-    const std::int64_t first_weight = rank_h++ * taps_w;
+    const std::int64_t first_weight = rank_h++ * row_taps;
     if (!h.keeps(kh, tile.row0, tile.row0 + tile.rows)) continue;
     std::int64_t rank_w = 0;
     for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
-      if (w.phase_of(kw) != phase_w) continue;
-      const std::int64_t weight = (first_weight + rank_w++) * plan.layout.lanes;
+      const std::int64_t phase = w.phase_of(kw);
+      if (!layout.folded && phase != phase_w) continue;
+      const std::int64_t column = layout.folded ? w.shift_of(0) - w.shift_of(kw) : rank_w++;
       if (!w.keeps(kw, tile.col0, tile.col0 + tile.cols)) continue;
       const std::int64_t plane = h.plane_of(kh) * w.planes() + w.plane_of(kw);
       const std::int64_t row = tile.row0 + h.shift_of(kh) - tile.window_h.begin;
       const std::int64_t col = tile.col0 + w.shift_of(kw) - tile.window_w.begin;
-      taps[count++] = {plane * tile.plane_step + row * tile.row_step + col * tile.col_step, weight};
+      taps[count++] = {plane * tile.plane_step + row * tile.row_step + col * tile.col_step,
+                       (first_weight + column) * layout.lanes, phase};
+      if (layout.folded && phase == 0 && kw + w.stride <= w.kernel) {
+        // From phase 0 on, the next taps are those of the other phases at the same shift: one for all.
+        taps[count - 1].phase = ConvTap::kEveryPhase;
+        kw += w.stride - 1;
+      }
     }
   }
   return count;
@@ -73,7 +84,7 @@ void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64
   const ConvTile tile(plan, item);
   const ConvPackLayout& layout = plan.layout;
   const float* packed = static_cast<const float*>(operands.packed_weight.raw());
-  load_tile(plan, tile, static_cast<const T*>(operands.x.raw()), scratch.input);
+  load_tile(plan, tile, static_cast<const T*>(operands.x.raw()), scratch.rows, scratch.input);
   for (std::int64_t v = 0; v < tile.vectors; ++v)
     scratch.starts[v] = tile.vector_start(v);
 
@@ -81,8 +92,9 @@ void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64
   for (std::int64_t phase_h = 0; phase_h < layout.height.phases(); ++phase_h) {
     for (std::int64_t block = tile.block0; block < tile.block1; ++block) {
       const std::int64_t channels =
-          std::min(layout.lanes, plan.problem.co_per_group() - block * layout.lanes);
-      for (std::int64_t phase_w = 0; phase_w < layout.width.phases(); ++phase_w) {
+          std::min(layout.channels, plan.problem.co_per_group() - block * layout.channels);
+      const std::int64_t passes = layout.folded ? 1 : layout.width.phases();
+      for (std::int64_t phase_w = 0; phase_w < passes; ++phase_w) {
         const MicroArguments arguments{
             .x = scratch.input,
             .starts = scratch.starts,
@@ -91,10 +103,14 @@ void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64
             .tap_count = list_taps(plan, tile, phase_h, phase_w, scratch.taps),
             .channels = layout.ci,
             .x_step = tile.channel_step,
-            .weight_step = layout.height.taps_of(phase_h) * layout.width.taps_of(phase_w) * layout.lanes,
+            .weight_step = layout.height.taps_of(phase_h) * layout.row_taps_of(phase_w) * layout.lanes,
             .out_step = lane_step};
         const float* weight = packed + layout.block(tile.group, block) + layout.phase(phase_h, phase_w);
-        run_channels(arguments, channels, weight, scratch.output + phase_w * layout.lanes * lane_step);
+        if (layout.folded) {
+          run_phases(arguments, layout.lanes, weight, scratch.output);
+        } else {
+          run_channels(arguments, channels, weight, scratch.output + phase_w * layout.channels * lane_step);
+        }
       }
       store_tile<T>(plan, tile, operands, phase_h, block, scratch.output, scratch.line);
     }
@@ -122,6 +138,9 @@ namespace upconv::kernels::cpu {
 
 namespace {
 
+// A microsecond of work; to wake another thread takes several.
+constexpr double kFlopsWorthThreads = 1e5;
+
 HWY_EXPORT(compute_item_of);
 HWY_EXPORT(vector_lanes);
 
@@ -146,15 +165,16 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
   const std::int64_t items = plan.items();
   const auto compute = HWY_DYNAMIC_DISPATCH(compute_item_of)(problem.dtype);
   const std::size_t bytes = plan.scratch_bytes();
-  const int threads = static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), items));
-  if (threads == 0) return;
+  if (items == 0) return;
+  const bool alone = items == 1 || problem.flops() < kFlopsWorthThreads;
+  const int threads = alone ? 1 : static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), items));
   Workspace::Scope scope(ctx.workspace());
   auto* const memory =
       static_cast<std::byte*>(scope.take(bytes * static_cast<std::size_t>(ctx.num_threads())));
   std::atomic<int> next_thread = 0;
   std::atomic<std::int64_t> next_item = 0;
   // Each thread takes the next item when it is done with one: an item is computed alike whoever takes it.
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads) if (threads > 1)
   {
     std::byte* const scratch = memory + bytes * static_cast<std::size_t>(next_thread++);
     for (std::int64_t item = next_item++; item < items; item = next_item++)

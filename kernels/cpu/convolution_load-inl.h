@@ -36,6 +36,10 @@ HWY_INLINE void copy_run(const T* from, std::int64_t count, float* to) {
   std::int64_t i = 0;
   for (; i + step <= count; i += step)
     store_f32(load_f32(from + i), to + i);
+  if (i < count && count >= step) {
+    store_f32(load_f32(from + count - step), to + count - step);  // overlaps what is there
+    return;
+  }
   for (; i < count; ++i)
     to[i] = static_cast<float>(from[i]);
 }
@@ -53,66 +57,116 @@ HWY_INLINE void copy_even(const float* from, std::int64_t count, float* to) {
     to[i] = from[2 * i];
 }
 
-/// Elements [span.begin, span.end) of a plane of one row of x.
-template <class T>
-HWY_INLINE void load_row(const T* row, const ConvAxis& axis, PaddingMode mode, std::int64_t plane,
-                         ConvSpan span, float* to) {
-  const std::int64_t size = axis.plane_size(plane), step = axis.planes();
-  const std::int64_t begin = std::clamp<std::int64_t>(0, span.begin, span.end);
-  const std::int64_t end = std::clamp(size, begin, span.end);
-  const auto pad = [&](std::int64_t i) {
-    const std::int64_t source = axis.source(plane, i, mode);
-    return source < 0 ? 0.0f : static_cast<float>(row[source]);
-  };
-  for (std::int64_t i = span.begin; i < begin; ++i)
-    to[i - span.begin] = pad(i);
-  float* inside = to + (begin - span.begin);
-  const T* from = row + (begin * step + plane);
-  if (end > begin && step == 1) {
-    copy_run(from, end - begin, inside);
-  } else if (end > begin && step == 2 && std::is_same_v<T, float>) {
-    copy_even(reinterpret_cast<const float*>(from), end - begin, inside);
-  } else {
-    for (std::int64_t i = 0; i < end - begin; ++i)
-      inside[i] = static_cast<float>(from[i * step]);
-  }
-  for (std::int64_t i = end; i < span.end; ++i)
-    to[i - span.begin] = pad(i);
-}
+/// What a row of x contributes to one plane of a tile: elements [begin, end) lie inside, the rest of the span
+/// is padding.
+struct RowCut {
+  RowCut(const ConvAxis& axis_of_row, PaddingMode padding, std::int64_t plane_of_row, ConvSpan window)
+      : axis(axis_of_row),
+        mode(padding),
+        plane(plane_of_row),
+        span(window),
+        step(axis.planes()),
+        begin(std::clamp<std::int64_t>(0, span.begin, span.end)),
+        end(std::clamp(axis.plane_size(plane), begin, span.end)) {}
+
+  const ConvAxis& axis;
+  PaddingMode mode;
+  std::int64_t plane;
+  ConvSpan span;
+  std::int64_t step, begin, end;
+};
 
 template <class T>
-void load_tile(const ConvPlan& plan, const ConvTile& tile, const T* x, float* to) {
-  const ConvProblem& p = plan.problem;
-  const ConvAxis &h = plan.layout.height, &w = plan.layout.width;
-  const std::int64_t channels = plan.layout.ci, pixels = p.ih * p.iw;
-  // Plane (plane_h, plane_w), row: for these, all channels and images.
-  for (std::int64_t plane_h = 0; plane_h < h.planes(); ++plane_h) {
+HWY_INLINE void load_row(const RowCut& cut, const T* row, float* to) {
+  const auto pad = [&](std::int64_t i) {
+    const std::int64_t source = cut.axis.source(cut.plane, i, cut.mode);
+    to[i - cut.span.begin] = source < 0 ? 0.0f : static_cast<float>(row[source]);
+  };
+  for (std::int64_t i = cut.span.begin; i < cut.begin; ++i)
+    pad(i);
+  const std::int64_t count = cut.end - cut.begin;
+  float* inside = to + (cut.begin - cut.span.begin);
+  const T* from = row + (cut.begin * cut.step + cut.plane);
+  if (count > 0 && cut.step == 1) {
+    copy_run(from, count, inside);
+  } else if (count > 0 && cut.step == 2 && std::is_same_v<T, float>) {
+    copy_even(reinterpret_cast<const float*>(from), count, inside);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i)
+      inside[i] = static_cast<float>(from[i * cut.step]);
+  }
+  for (std::int64_t i = cut.end; i < cut.span.end; ++i)
+    pad(i);
+}
+
+/// What stands in the list of rows for a row of zeros, and for one that no tap reads.
+inline constexpr std::int64_t kZeroRow = -1, kUnreadRow = -2;
+
+/// rows[plane_h][row]: the row of x that a row of the tile holds.
+inline void list_rows(const ConvPlan& plan, const ConvTile& tile, std::int64_t* rows) {
+  const ConvAxis& h = plan.layout.height;
+  for (std::int64_t plane = 0; plane < h.planes(); ++plane) {
     for (std::int64_t row = tile.window_h.begin; row < tile.window_h.end; ++row) {
-      if (!touched(h, plane_h, row, tile.row0, tile.row0 + tile.rows)) continue;
-      const std::int64_t source_h = h.source(plane_h, row, p.padding_mode);
-      for (std::int64_t plane_w = 0; plane_w < w.planes(); ++plane_w) {
-        float* to_row = to + (plane_h * w.planes() + plane_w) * tile.plane_step +
-                        (row - tile.window_h.begin) * tile.row_step;
-        for (std::int64_t c = 0; c < channels; ++c, to_row += tile.channel_step) {
-          const T* from = x + (tile.n0 * p.ci + tile.group * channels + c) * pixels + source_h * p.iw;
-          if (plan.mode == TileMode::batch) {
-            for (std::int64_t col = tile.window_w.begin; col < tile.window_w.end; ++col) {
-              float* to_images = to_row + (col - tile.window_w.begin) * tile.col_step;
-              const std::int64_t source_w = w.source(plane_w, col, p.padding_mode);
-              for (std::int64_t n = 0; n < tile.images; ++n) {
-                to_images[n] = source_h < 0 || source_w < 0
-                                   ? 0.0f
-                                   : static_cast<float>(from[n * p.ci * pixels + source_w]);
-              }
-            }
-            continue;
-          }
-          for (std::int64_t n = 0; n < tile.images; ++n) {
-            float* to_image = to_row + n * tile.image_step;
-            if (source_h < 0) {
-              std::fill_n(to_image, tile.window_w.size(), 0.0f);
-            } else {
-              load_row(from + n * p.ci * pixels, w, p.padding_mode, plane_w, tile.window_w, to_image);
+      *rows++ = touched(h, plane, row, tile.row0, tile.row0 + tile.rows)
+                    ? h.source(plane, row, plan.problem.padding_mode)
+                    : kUnreadRow;
+    }
+  }
+}
+
+/// Batch mode: the images of one pixel lie side by side.
+template <class T>
+void load_batch_tile(const ConvPlan& plan, const ConvTile& tile, const std::int64_t* rows, const T* x,
+                     float* to) {
+  const ConvProblem& p = plan.problem;
+  const ConvAxis& w = plan.layout.width;
+  const std::int64_t pixels = p.ih * p.iw, image = p.ci * pixels;
+  const std::int64_t planes_h = plan.layout.height.planes(), planes_w = w.planes();
+  for (std::int64_t plane_row = 0; plane_row < planes_h * tile.window_h.size(); ++plane_row) {
+    const std::int64_t plane_h = plane_row / tile.window_h.size(), row = plane_row % tile.window_h.size();
+    if (rows[plane_row] == kUnreadRow) continue;
+    for (std::int64_t plane_w = 0; plane_w < planes_w; ++plane_w) {
+      for (std::int64_t col = 0; col < tile.window_w.size(); ++col) {
+        const std::int64_t source = w.source(plane_w, tile.window_w.begin + col, p.padding_mode);
+        const bool zero = rows[plane_row] == kZeroRow || source < 0;
+        float* to_images =
+            to + (plane_h * planes_w + plane_w) * tile.plane_step + row * tile.row_step + col * tile.col_step;
+        const T* from = x + tile.n0 * image + tile.group * plan.layout.ci * pixels +
+                        (zero ? 0 : rows[plane_row] * p.iw + source);
+        for (std::int64_t c = 0; c < plan.layout.ci; ++c, from += pixels, to_images += tile.channel_step) {
+          for (std::int64_t n = 0; n < tile.images; ++n)
+            to_images[n] = zero ? 0.0f : static_cast<float>(from[n * image]);
+        }
+      }
+    }
+  }
+}
+
+/// Loads the tile of x. `rows` is scratch for a list of its rows.
+template <class T>
+void load_tile(const ConvPlan& plan, const ConvTile& tile, const T* x, std::int64_t* rows, float* to) {
+  list_rows(plan, tile, rows);
+  if (plan.mode == TileMode::batch) {
+    load_batch_tile(plan, tile, rows, x, to);
+    return;
+  }
+  const ConvProblem& p = plan.problem;
+  const ConvAxis& w = plan.layout.width;
+  const std::int64_t pixels = p.ih * p.iw, height = tile.window_h.size();
+  for (std::int64_t plane_w = 0; plane_w < w.planes(); ++plane_w) {
+    const RowCut cut(w, p.padding_mode, plane_w, tile.window_w);
+    for (std::int64_t n = 0; n < tile.images; ++n) {
+      for (std::int64_t c = 0; c < plan.layout.ci; ++c) {
+        const T* image = x + ((tile.n0 + n) * p.ci + tile.group * plan.layout.ci + c) * pixels;
+        for (std::int64_t plane_h = 0; plane_h < plan.layout.height.planes(); ++plane_h) {
+          float* to_row = to + c * tile.channel_step + (plane_h * w.planes() + plane_w) * tile.plane_step +
+                          n * tile.image_step;
+          for (std::int64_t row = 0; row < height; ++row, to_row += tile.row_step) {
+            const std::int64_t source = rows[plane_h * height + row];
+            if (source >= 0) {
+              load_row(cut, image + source * p.iw, to_row);
+            } else if (source == kZeroRow) {
+              std::fill_n(to_row, tile.window_w.size(), 0.0f);
             }
           }
         }

@@ -32,12 +32,13 @@ inline constexpr int kChannels = kRegisters == 32 ? 8 : 4;
 /// Vectors of the widest register block of m channels: m * v sums, v of x and a weight fit the registers.
 constexpr int widest(int m) {
   if (kRegisters == 32) return m == 8 ? 3 : m == 4 ? 6 : m == 3 ? 7 : 8;
-  return m >= 3 ? 3 : m == 2 ? 4 : 6;
+  return m == 8 ? 1 : m >= 3 ? 3 : m == 2 ? 4 : 6;
 }
 
 /// out[m * out_step + v * lanes] = sum over c < channels and taps t, in this order, of
-/// x[start[v] + c * x_step + tap[t].x] * weight[c * weight_step + tap[t].weight + m].
-template <int kM, int kV>
+/// x[start[v] + c * x_step + tap[t].x] * weight[c * weight_step + tap[t].weight + m]. kFolded: m is a phase,
+/// and some taps belong to one phase only.
+template <bool kFolded, int kM, int kV>
 HWY_NOINLINE void micro_kernel(const MicroArguments& a, const float* weight, const std::int64_t* start,
                                float* out) {
   const F32 d;
@@ -55,6 +56,17 @@ HWY_NOINLINE void micro_kernel(const MicroArguments& a, const float* weight, con
   for (std::int64_t c = 0; c < a.channels; ++c) {
     for (const ConvTap *tap = a.taps, *last = a.taps + a.tap_count; tap != last; ++tap) {
       const float* w = weight + tap->weight;
+      if (kFolded && tap->phase != ConvTap::kEveryPhase) {
+#pragma GCC unroll 8
+        for (int m = 0; m < kM; ++m) {
+          if (tap->phase != m) continue;
+          const VF factor = hn::Set(d, w[m]);
+#pragma GCC unroll 8
+          for (int v = 0; v < kV; ++v)
+            sum[m][v] = hn::MulAdd(hn::LoadU(d, x[v] + tap->x), factor, sum[m][v]);
+        }
+        continue;
+      }
       VF pixels[kV];
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v)
@@ -81,15 +93,14 @@ HWY_NOINLINE void micro_kernel(const MicroArguments& a, const float* weight, con
 }
 
 /// kM output channels of all vectors of a tile, kV at a time, then the rest by smaller blocks.
-template <int kM, int kV>
-HWY_INLINE void run_vectors(const MicroArguments& a, const float* weight, std::int64_t begin,
-                            std::int64_t end, float* out) {
+template <bool kFolded, int kM, int kV>
+HWY_INLINE void run_vectors(const MicroArguments& a, const float* weight, std::int64_t begin, float* out) {
   std::int64_t v = begin;
   // Four vectors are better cut two and two than three and one.
-  for (; v + kV <= end && (kV != 3 || v + kV + 1 != end); v += kV)
-    micro_kernel<kM, kV>(a, weight, a.starts + v, out + v * static_cast<std::int64_t>(lanes()));
+  for (; v + kV <= a.vectors && (kV != 3 || v + kV + 1 != a.vectors); v += kV)
+    micro_kernel<kFolded, kM, kV>(a, weight, a.starts + v, out + v * static_cast<std::int64_t>(lanes()));
   if constexpr (kV > 1) {
-    if (v < end) run_vectors<kM, (kV + 1) / 2>(a, weight, v, end, out);
+    if (v < a.vectors) run_vectors<kFolded, kM, (kV + 1) / 2>(a, weight, v, out);
   }
 }
 
@@ -100,7 +111,7 @@ HWY_INLINE void run_channels(const MicroArguments& a, std::int64_t channels, con
   for (std::int64_t m = 0; m < channels;) {
     const std::int64_t left = channels - m;
     const auto run = [&]<int kM>() HWY_ATTR {
-      run_vectors<kM, widest(kM)>(a, weight + m, 0, a.vectors, out + m * a.out_step);
+      run_vectors<false, kM, widest(kM)>(a, weight + m, 0, out + m * a.out_step);
       m += kM;
     };
     if (kChannels == 8 && left >= 8) {
@@ -115,6 +126,14 @@ HWY_INLINE void run_channels(const MicroArguments& a, std::int64_t channels, con
       run.template operator()<1>();
     }
   }
+}
+
+/// The folded layout: the phases of a row in place of output channels.
+HWY_INLINE void run_phases(const MicroArguments& a, std::int64_t phases, const float* weight, float* out) {
+  if (phases == 2) return run_vectors<true, 2, widest(2)>(a, weight, 0, out);
+  if (phases == 3) return run_vectors<true, 3, widest(3)>(a, weight, 0, out);
+  if (phases == 4) return run_vectors<true, 4, widest(4)>(a, weight, 0, out);
+  run_vectors<true, 8, widest(8)>(a, weight, 0, out);
 }
 
 }  // namespace HWY_NAMESPACE

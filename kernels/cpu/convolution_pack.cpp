@@ -14,12 +14,11 @@ void for_each_weight(const ConvProblem& p, Visit&& visit) {
   for (std::int64_t kh = 0; kh < p.kh; ++kh) {
     for (std::int64_t kw = 0; kw < p.kw; ++kw) {
       // Within a phase the offset is linear in ci, so the search for a tap's place is done once a tap.
-      const std::int64_t first = layout.index(0, 0, 0, kh, kw);
       const std::int64_t ci_step = layout.lanes * layout.height.taps_of(layout.height.phase_of(kh)) *
-                                   layout.width.taps_of(layout.width.phase_of(kw));
+                                   layout.row_taps_of(layout.width.phase_of(kw));
       for (std::int64_t group = 0; group < p.groups; ++group) {
         for (std::int64_t co = 0; co < co_group; ++co) {
-          const std::int64_t start = layout.block(group, co / layout.lanes) + first + co % layout.lanes;
+          const std::int64_t start = layout.index(group, co, 0, kh, kw);
           for (std::int64_t ci = 0; ci < ci_group; ++ci) {
             const std::int64_t plane = p.transposed ? (group * ci_group + ci) * co_group + co
                                                     : (group * co_group + co) * ci_group + ci;

@@ -12,7 +12,7 @@ constexpr std::int64_t kInputBudget = 64 * 1024;
 constexpr std::int64_t kOutputBudget = 16 * 1024;
 constexpr std::int64_t kWidestTile = 256;  // columns, and a multiple of every vector
 constexpr std::int64_t kLeastPixels = 48;  // three vectors of AVX-512: below, the weights are read too often
-constexpr std::int64_t kItemsPerThread = 6;  // enough for an even end; more would reload halos
+constexpr std::int64_t kItemsPerThread = 6;                // enough for an even end; more would reload halos
 constexpr std::int64_t kStreamedOutput = 4 * 1024 * 1024;  // 16 MB
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
@@ -92,7 +92,7 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
   const auto input_size = [&](std::int64_t n, std::int64_t q_rows, std::int64_t q_cols) {
     return layout.ci * in_planes * n * largest_window(h, q_rows) * largest_window(w, q_cols);
   };
-  const auto output_size = [&](std::int64_t pixels) { return w.phases() * layout.lanes * pixels; };
+  const auto output_size = [&](std::int64_t pixels) { return w.phases() * layout.channels * pixels; };
   const auto fits = [&](std::int64_t n, std::int64_t q_rows, std::int64_t q_cols) {
     const std::int64_t pixels = mode == TileMode::flat
                                     ? n * largest_window(h, q_rows) * largest_window(w, q_cols)
@@ -152,15 +152,16 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
   output_floats = output_size(pixels) + lanes;
   line_floats = std::max(w.phases() * round_up(cols, lanes), w.planes() * pitch) + 4 * lanes;
   tap_count = problem.kh * problem.kw;
+  row_count = h.planes() * largest_window(h, rows);
   streams = problem.y_shape().numel() > kStreamedOutput;
 }
 
 std::size_t ConvPlan::scratch_bytes() const {
   const std::int64_t floats = input_floats + output_floats + line_floats;
-  const std::int64_t indices = 2 * tap_count + vector_count;
+  const std::int64_t indices = 3 * tap_count + vector_count + row_count;
   const auto bytes = static_cast<std::size_t>(floats) * sizeof(float) +
                      static_cast<std::size_t>(indices) * sizeof(std::int64_t);
-  return (bytes / Buffer::kAlignment + 5) * Buffer::kAlignment;  // each part starts a cache line
+  return (bytes / Buffer::kAlignment + 6) * Buffer::kAlignment;  // each part starts a cache line
 }
 
 ConvTile::ConvTile(const ConvPlan& plan, std::int64_t item) : lanes(plan.lanes) {

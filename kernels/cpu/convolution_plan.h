@@ -40,6 +40,7 @@ struct ConvPlan {
   std::int64_t line_floats;    ///< One row of y, its phases interleaved; one padded row of x.
   std::int64_t tap_count;      ///< Taps of all phases of a row.
   std::int64_t vector_count;   ///< Vectors of a tile.
+  std::int64_t row_count;      ///< Rows of the tile of x, in all planes of the height.
   std::size_t scratch_bytes() const;
 };
 

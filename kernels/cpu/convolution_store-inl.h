@@ -18,17 +18,19 @@ HWY_BEFORE_NAMESPACE();
 namespace upconv::kernels::cpu {
 namespace HWY_NAMESPACE {
 
-/// y[i] = activation(sums[i] + bias) for i < count; may read sums up to a vector further. `stream`: past the caches.
+/// y[i] = activation(sums[i] + bias) for i < count; may read sums up to a vector further. `stream`: past the
+/// caches.
 template <class T>
-HWY_INLINE void finish_run(const float* sums, std::int64_t count, float bias, ActivationKind kind, bool stream,
-                           float slope, T* y) {
+HWY_INLINE void finish_run(const float* sums, std::int64_t count, float bias, ActivationKind kind,
+                           bool stream, float slope, T* y) {
   const F32 d;
   const auto step = static_cast<std::int64_t>(hn::Lanes(d));
   const VF bias_vector = hn::Set(d, bias), slope_vector = hn::Set(d, slope);
   with_activation(kind, [&]<ActivationKind kKind>() HWY_ATTR {
     std::int64_t i = 0;
     if constexpr (std::is_same_v<T, float>) {
-      const auto misalignment = reinterpret_cast<std::uintptr_t>(y) / sizeof(float) % static_cast<std::size_t>(step);
+      const auto misalignment =
+          reinterpret_cast<std::uintptr_t>(y) / sizeof(float) % static_cast<std::size_t>(step);
       if (stream && misalignment == 0) {
         for (; i + step <= count; i += step)
           hn::Stream(activate<kKind>(hn::Add(hn::LoadU(d, sums + i), bias_vector), slope_vector), d, y + i);
@@ -79,10 +81,10 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
                 std::int64_t phase_h, std::int64_t block, const float* sums, float* line) {
   const ConvProblem& p = plan.problem;
   const ConvAxis &h = plan.layout.height, &w = plan.layout.width;
-  const std::int64_t lane_step = tile.vectors * plan.lanes, phase_step = plan.layout.lanes * lane_step;
+  const std::int64_t lane_step = tile.vectors * plan.lanes, phase_step = plan.layout.channels * lane_step;
   const std::int64_t phases = w.phases(), oh = h.out, ow = w.out;
-  const std::int64_t first_co = block * plan.layout.lanes;
-  const std::int64_t channels = std::min(plan.layout.lanes, p.co_per_group() - first_co);
+  const std::int64_t first_co = block * plan.layout.channels;
+  const std::int64_t channels = std::min(plan.layout.channels, p.co_per_group() - first_co);
   T* y = static_cast<T*>(operands.y.raw());
   const T* biases = operands.bias.defined() ? static_cast<const T*>(operands.bias.raw()) : nullptr;
   // The tile's outputs of a row, phases interleaved, are [first, first + cols * phases), less what is
@@ -95,8 +97,9 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
     const float slope =
         operands.activation.kind == ActivationKind::none ? 0.0f : slope_of<T>(operands.activation, co);
     const float* channel_sums = sums + lane * lane_step;
-    const auto finish = [&](const float* from, std::int64_t run, T* to)
-                            HWY_ATTR { finish_run(from, run, bias, operands.activation.kind, plan.streams, slope, to); };
+    const auto finish = [&](const float* from, std::int64_t run, T* to) HWY_ATTR {
+      finish_run(from, run, bias, operands.activation.kind, plan.streams, slope, to);
+    };
     for (std::int64_t row = 0; row < tile.rows; ++row) {
       const std::int64_t out_row = h.output(tile.row0 + row, phase_h);
       if (out_row >= oh) continue;

@@ -7,6 +7,10 @@ namespace upconv::kernels::cpu {
 /// One tap of a phase: where it reads in the tile of x and in the packed weights of an input channel.
 struct ConvTap {
   std::int64_t x, weight;
+  /// Folded layout: the only phase that has this tap, or kEveryPhase. The plain kernel does not look.
+  std::int64_t phase;
+
+  static constexpr std::int64_t kEveryPhase = -1;
 };
 
 /// What the micro-kernel works on, but for its place: pointers into a thread's scratch, steps in floats.

@@ -16,6 +16,11 @@
 // an address is the same for all pixels, so a thread keeps one offset a pixel.
 // A pixel whose tap falls outside the image skips it, so a weight that is not finite never meets padding.
 // Bias and activation ride in the epilogue. Products are summed in one chain of fp32 FMAs.
+//
+// Measured on an H200, 8 x 32 x 512 x 1024 -> 32 channels, kernel (3, 7): 8.7 ms in f32, 9.1 in f16 and
+// bf16, 20.8 TFLOP/s or 40 % of what cuBLAS reaches in fp32; issue slots 67 % busy, the FMA pipe 40 %, L1 38
+// %, DRAM 3 %. Lost: a pointer and a full address calculation for each pixel and tap, at 166 registers: 23.4
+// ms.
 namespace upconv::kernels::cuda::plain {
 
 constexpr int kThreads = 128;
@@ -108,7 +113,10 @@ __device__ void fill(Chunk<kCo>& chunk, const T* weight, long long co_stride, lo
 }
 
 template <class T, int kCo, class Index>
-__global__ void __launch_bounds__(kThreads, sizeof(Index) == 4 ? 4 : 2) convolve(const Params<T, Index> p) {
+__global__ void __launch_bounds__(kThreads, sizeof(Index) == 8 ? 2
+                                            : kCo == 8         ? 4
+                                            : kCo == 4         ? 6
+                                                               : 8) convolve(const Params<T, Index> p) {
   // Of a pixel from the start of x, in elements. 32 bits are unsigned, to be added to a 64-bit address as is.
   using Offset = std::conditional_t<sizeof(Index) == 4, unsigned, long long>;
   using Unsigned = std::make_unsigned_t<Index>;

@@ -24,9 +24,7 @@ double unit_of(DType dtype) {
 }
 
 std::vector<kernels::ConvProblem> gpu_problems() {
-  std::vector<kernels::ConvProblem> problems = corner_problems();
-  for (const kernels::ConvProblem& problem : random_problems(20, 240))
-    problems.push_back(problem);
+  std::vector<kernels::ConvProblem> problems;
   for (const char* text : {"n2ci64ih6iw5co48kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
                            "n3ci13ih7iw3co11kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
                            "n1ci15ih6iw7co13kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
@@ -64,6 +62,10 @@ std::vector<kernels::ConvProblem> gpu_problems() {
                            "n1ci40ih3iw8co120kh3kw3_s1x1_p1x1_op0x0_d1x1_g10_f32"}) {
     problems.push_back(kernels::ConvProblem::parse(text));
   }
+  for (const kernels::ConvProblem& problem : corner_problems())
+    problems.push_back(problem);
+  for (const kernels::ConvProblem& problem : random_problems(20, 240))
+    problems.push_back(problem);
   return problems;
 }
 

@@ -1,11 +1,11 @@
 # One of the install tests; CMakeLists.txt passes `way` and where things are. Installs upconv, MOVES the prefix,
-# and builds and runs a user's program from there. Paths have spaces on purpose.
+# and builds and runs README's quick start from there. Paths have spaces on purpose.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
   list(JOIN ARGN " " command)
   message(STATUS "${command}")
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY ${work} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "${command}\nfailed (${status}):\n${output}")
   endif()
@@ -20,10 +20,22 @@ function(configure_and_build project directory)
   run(${CMAKE_COMMAND} --build ${directory} --parallel 2)
 endfunction()
 
+# Copies the first C++ program of README, as it stands there.
+function(write_quick_start file)
+  file(READ ${source}/README.md readme)
+  string(FIND "${readme}" "```cpp\n" begin)
+  string(SUBSTRING "${readme}" ${begin} -1 readme)
+  string(FIND "${readme}" "\n```\n" end)
+  math(EXPR length "${end} - 6")
+  string(SUBSTRING "${readme}" 7 ${length} program)
+  file(WRITE ${file} "${program}")
+endfunction()
+
 # What a prefix holds: the public headers and nothing that points back to where it was built or installed.
 function(check_prefix directory)
   file(GLOB_RECURSE internal "${directory}/include/upconv/kernels/cpu/*" "${directory}/include/upconv/kernels/cuda/*"
-    "${directory}/include/upconv/framework/cuda_runtime.h" "${directory}/*.cpp" "${directory}/*.cu")
+    "${directory}/include/upconv/framework/cuda_runtime.h" "${directory}/include/upconv/framework/hdf5_*"
+    "${directory}/*.cpp" "${directory}/*.cu")
   if(internal)
     message(FATAL_ERROR "these must not be installed: ${internal}")
   endif()
@@ -41,7 +53,7 @@ endfunction()
 
 # The compile line of the user's program has C++20 and upconv's include directory from us, and nothing else.
 function(check_compile_flags directory)
-  file(STRINGS "${directory}/compile_commands.json" commands REGEX "\"command\".*quick_start")
+  file(STRINGS "${directory}/compile_commands.json" commands REGEX "\"command\".*quick start")
   if(NOT commands MATCHES "-std=" OR commands MATCHES " -(fopenmp|m[a-z]|D|I ?/usr|isystem ?/usr)")
     message(FATAL_ERROR "flags leak to the user's program: ${commands}")
   endif()
@@ -56,7 +68,10 @@ function(check_programs directory)
 endfunction()
 
 file(REMOVE_RECURSE ${work})
+file(MAKE_DIRECTORY ${work})
 set(prefix ${work}/moved)
+set(quick_start "${work}/quick start.cpp")
+write_quick_start(${quick_start})
 
 if(way STREQUAL "pkg_config")
   find_program(pkg_config pkg-config)
@@ -87,18 +102,22 @@ if(way STREQUAL "add_subdirectory")
   file(MAKE_DIRECTORY ${work}/vendor)
   file(CREATE_LINK ${source} "${work}/vendor/up conv" SYMBOLIC)
   configure_and_build(${consumer}/add_subdirectory ${work}/consumer -D UPCONV_CUDA=${cuda}
-    -D "UPCONV_SOURCE_DIR=${work}/vendor/up conv")
+    -D QUICK_START=${quick_start} -D "UPCONV_SOURCE_DIR=${work}/vendor/up conv")
 elseif(way STREQUAL "pkg_config")
   file(MAKE_DIRECTORY ${work}/consumer)
-  set(ENV{PKG_CONFIG_PATH} ${prefix}/lib/pkgconfig)
+  file(GLOB pc_directory "${prefix}/lib*/pkgconfig")
+  set(ENV{PKG_CONFIG_PATH} ${pc_directory})
   run(${pkg_config} --static --cflags --libs upconv)
   separate_arguments(flags UNIX_COMMAND "${output}")
-  run(${compiler} -std=c++20 -o ${work}/consumer/quick_start ${consumer}/quick_start.cpp ${flags})
+  run(${compiler} -std=c++20 -o ${work}/consumer/write_weights ${consumer}/write_weights.cpp ${flags})
+  run(${compiler} -std=c++20 -o ${work}/consumer/quick_start ${quick_start} ${flags})
 else()
-  configure_and_build(${consumer}/find_package ${work}/consumer -D CMAKE_PREFIX_PATH=${prefix})
+  configure_and_build(${consumer}/find_package ${work}/consumer -D CMAKE_PREFIX_PATH=${prefix}
+    -D QUICK_START=${quick_start})
 endif()
 if(NOT way STREQUAL "pkg_config")
   check_compile_flags(${work}/consumer)
 endif()
 
+run(${work}/consumer/write_weights)
 run(${work}/consumer/quick_start)

@@ -160,7 +160,6 @@ TEST(Lifecycle, MovedModulesKeepTheirWeights) {
 }
 
 // --- devices
-// ------------------------------------------------------------------------------------------------
 
 TEST(Devices, AContextOnADeviceThatIsNotThereThrows) {
   const int beyond = cuda_device_count();
@@ -191,7 +190,6 @@ TEST(Devices, AnOutputOnAnotherDeviceThrows) {
 }
 
 // --- forward_into
-// -------------------------------------------------------------------------------------------
 
 TEST(ForwardInto, FillsAnOutputOfNaN) {
   ExecutionContext ctx;

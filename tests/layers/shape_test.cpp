@@ -77,7 +77,6 @@ TEST(Shapes, OnePixelTimesAKernelIsTheKernel) {
 }
 
 // --- forward_to_size
-// ----------------------------------------------------------------------------------------
 
 TEST(ForwardToSize, GivesEverySizeBetweenLeastAndMost) {
   ExecutionContext ctx;
