@@ -43,7 +43,8 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
     p.boxes = (lead + p.shift) % kAlign == 0 && Traits::kReach + p.shift <= Traits::kPitch;
     if (!p.boxes) p.shift = 0;
   }
-  p.vectors = p.ow % Traits::kRun == 0 && reinterpret_cast<std::uintptr_t>(p.y) % (Traits::kRun * kElement) == 0;
+  p.vectors =
+      p.ow % Traits::kRun == 0 && reinterpret_cast<std::uintptr_t>(p.y) % (Traits::kRun * kElement) == 0;
 
   // As many row ranges as make the busiest worker's rows, those computed twice included, fewest.
   launch.grid.y = static_cast<unsigned>(p.groups * p.co_tiles);
@@ -78,13 +79,14 @@ inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
   return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(function);
 }
 
-/// Describes x as [n][groups][ci][ih][iw] in boxes of one chunk. False if it is beyond what the copy engine counts.
+/// Describes x as [n][groups][ci][ih][iw] in boxes of one chunk. False if it is beyond what the copy engine
+/// counts.
 template <class Traits>
 bool encode_input(const device::DirectArguments& p, CUtensorMap& map) {
   static const auto encode = tensor_map_encoder();  // the same in every process of this driver
-  constexpr auto kType = Traits::kArithmetic == device::Arithmetic::f16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-      : Traits::kArithmetic == device::Arithmetic::bf16                 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                                                                        : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+  constexpr auto kType = Traits::kArithmetic == device::Arithmetic::f16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                         : Traits::kArithmetic == device::Arithmetic::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                                                                           : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
   const auto row = static_cast<cuuint64_t>(p.iw) * sizeof(typename Traits::Element);
   const cuuint64_t plane = row * static_cast<cuuint64_t>(p.ih), group = plane * static_cast<cuuint64_t>(p.ci);
   const cuuint64_t sizes[5] = {static_cast<cuuint64_t>(p.iw), static_cast<cuuint64_t>(p.ih),
@@ -93,8 +95,8 @@ bool encode_input(const device::DirectArguments& p, CUtensorMap& map) {
   const cuuint64_t strides[4] = {row, plane, group, group * static_cast<cuuint64_t>(p.groups)};
   const cuuint32_t box[5] = {Traits::kPitch, 1, Traits::kChannels, 1, 1};
   const cuuint32_t steps[5] = {1, 1, 1, 1, 1};
-  return encode(&map, kType, 5, const_cast<void*>(p.x), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+  return encode(&map, kType, 5, const_cast<void*>(p.x), sizes, strides, box, steps,
+                CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
@@ -105,8 +107,9 @@ void launch(device::DirectArguments p, ExecutionContext& ctx) {
   CUtensorMap map{};
   if (p.boxes && !encode_input<Traits>(p, map)) p.boxes = false, p.shift = 0;
   const auto kernel = device::direct_convolution<Traits>;
-  upconv::cuda::check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes),
-                      "cudaFuncSetAttribute");
+  upconv::cuda::check(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes),
+      "cudaFuncSetAttribute");
   cudaLaunchConfig_t config{};
   config.gridDim = launch.grid;
   config.blockDim = dim3(Traits::kThreads);
@@ -128,20 +131,33 @@ constexpr device::Arithmetic arithmetic_of(Mode mode) {
   }
 }
 
+/// The kernel of one shape. Strips are 128 pixels wide, or 64 where that leaves much less beyond the right
+/// border.
+template <Mode kMode, int kKh, int kKw, int kCo>
+void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
+  constexpr auto kArithmetic = arithmetic_of(kMode);
+  constexpr bool kNarrow = kMode == Mode::fp32;
+  if constexpr (kNarrow || kKh == 3) {
+    const int narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
+    if (kNarrow || 5 * narrow <= 4 * wide)
+      return launch<device::DirectTraits<kArithmetic, kKh, kKw, kCo, 1>>(p, ctx);
+  }
+  if constexpr (!kNarrow) launch<device::DirectTraits<kArithmetic, kKh, kKw, kCo, 2>>(p, ctx);
+}
+
 /// The kernels of one height and channel tile.
 template <Mode kMode, int kKh, int kCo>
 bool launch_if(const DirectPacking& packing, const device::DirectArguments& p, ExecutionContext& ctx) {
-  constexpr auto kArithmetic = arithmetic_of(kMode);
   if (packing.kh != kKh || packing.co_tile != kCo) return false;
   switch (packing.kw) {
     case 1:
-      return launch<device::DirectTraits<kArithmetic, kKh, 1, kCo>>(p, ctx), true;
+      return launch_shape<kMode, kKh, 1, kCo>(p, ctx), true;
     case 3:
-      return launch<device::DirectTraits<kArithmetic, kKh, 3, kCo>>(p, ctx), true;
+      return launch_shape<kMode, kKh, 3, kCo>(p, ctx), true;
     case 5:
-      return launch<device::DirectTraits<kArithmetic, kKh, 5, kCo>>(p, ctx), true;
+      return launch_shape<kMode, kKh, 5, kCo>(p, ctx), true;
     case 7:
-      return launch<device::DirectTraits<kArithmetic, kKh, 7, kCo>>(p, ctx), true;
+      return launch_shape<kMode, kKh, 7, kCo>(p, ctx), true;
     default:
       return false;
   }
@@ -180,9 +196,12 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
       .negative_slope = activation.negative_slope};
   constexpr bool kSplit = kMode == Mode::fp32;
   static_cast<void>(launch_if<kMode, 1, 32>(*packing, p, ctx) || launch_if<kMode, 3, 32>(*packing, p, ctx) ||
-                    launch_if<kMode, 3, 16>(*packing, p, ctx) || launch_if<kMode, 5, 16>(*packing, p, ctx) ||
-                    launch_if<kMode, 7, kSplit ? 8 : 16>(*packing, p, ctx) ||
-                    (kSplit && launch_if<kMode, 5, kSplit ? 8 : 16>(*packing, p, ctx)));
+                        launch_if<kMode, 3, 16>(*packing, p, ctx) ||
+                        launch_if<kMode, 5, 16>(*packing, p, ctx) || launch_if < kMode,
+                    7,
+                    kSplit ? 8
+                           : 16 > (*packing, p, ctx) ||
+                                 (kSplit && launch_if < kMode, 5, kSplit ? 8 : 16 > (*packing, p, ctx)));
 }
 
 }  // namespace upconv::kernels::cuda::direct_wgmma

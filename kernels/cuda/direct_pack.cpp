@@ -1,8 +1,8 @@
-#include <upconv/kernels/cuda/direct_pack.h>
-
 #include <bit>
 #include <cmath>
 #include <cstring>
+
+#include <upconv/kernels/cuda/direct_pack.h>
 
 namespace upconv::kernels::cuda {
 
@@ -24,16 +24,23 @@ void for_each_weight(const DirectPacking& p, Visit&& visit) {
           for (int kw = 0; kw < p.kw; ++kw) {
             const int tap_h = p.transposed ? p.kh - 1 - kh : kh;
             const int tap_w = p.transposed ? p.kw - 1 - kw : kw;
-            const std::size_t from = p.transposed
-                ? ((std::size_t(g * p.ci + ci) * std::size_t(p.co) + std::size_t(co)) * std::size_t(p.kh) +
-                   std::size_t(kh)) * std::size_t(p.kw) + std::size_t(kw)
-                : ((std::size_t(g * p.co + co) * std::size_t(p.ci) + std::size_t(ci)) * std::size_t(p.kh) +
-                   std::size_t(kh)) * std::size_t(p.kw) + std::size_t(kw);
+            const std::size_t from =
+                p.transposed ? ((std::size_t(g * p.ci + ci) * std::size_t(p.co) + std::size_t(co)) *
+                                    std::size_t(p.kh) +
+                                std::size_t(kh)) *
+                                       std::size_t(p.kw) +
+                                   std::size_t(kw)
+                             : ((std::size_t(g * p.co + co) * std::size_t(p.ci) + std::size_t(ci)) *
+                                    std::size_t(p.kh) +
+                                std::size_t(kh)) *
+                                       std::size_t(p.kw) +
+                                   std::size_t(kw);
             const int c = ci % p.chunk();
             const int half = c / (p.chunk() / 2), in_half = c % (p.chunk() / 2);
             const int element = p.element_bytes == 4 ? in_half : in_half % 4 * 2 + in_half / 4;
             const std::size_t step = std::size_t(ci / p.chunk());
-            const std::size_t to = std::size_t(g * p.co_tiles() + co / p.co_tile) * tile +
+            const std::size_t to =
+                std::size_t(g * p.co_tiles() + co / p.co_tile) * tile +
                 (step * std::size_t(p.kw) + std::size_t(tap_w)) * std::size_t(p.parts) * part +
                 (std::size_t(half) * n + std::size_t(tap_h * p.co_tile + co % p.co_tile)) * vector +
                 std::size_t(element);

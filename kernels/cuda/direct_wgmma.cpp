@@ -1,9 +1,8 @@
-#include <upconv/kernels/cuda/direct_wgmma.h>
-
 #include <array>
 #include <vector>
 
 #include <upconv/framework/error.h>
+#include <upconv/kernels/cuda/direct_wgmma.h>
 
 namespace upconv::kernels::cuda::direct_wgmma {
 
@@ -13,8 +12,8 @@ constexpr std::size_t kSharedMemory = 227 * 1024;  // what a block may have on H
 constexpr std::int64_t kLargestKernel = 7;
 constexpr std::int64_t kFewestChannels = 4;  // below, most of what is multiplied is padding
 
-/// Output channels of a block, best first. They and kh fill the accumulators; what weights need decides the rest.
-/// The launcher instantiates just these.
+/// Output channels of a block, best first. They and kh fill the accumulators; what weights need decides the
+/// rest. The launcher instantiates just these.
 std::array<int, 2> co_tiles(std::int64_t kh, std::int64_t co, Mode mode) {
   switch (kh) {
     case 1:
@@ -64,7 +63,8 @@ Verdict supports_layer(const ConvProblem& p) {
 
 Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
   if (caps.compute_capability != 90) return Verdict::no("only for compute capability 9.0 (Hopper)");
-  if (caps.shared_memory_per_block < kSharedMemory) return Verdict::no("a block needs 227 KB of shared memory");
+  if (caps.shared_memory_per_block < kSharedMemory)
+    return Verdict::no("a block needs 227 KB of shared memory");
   if (!is_mode_of(p, mode)) return Verdict::no("for another type or precision");
   if (const Verdict layer = supports_layer(p); !layer.supported) return layer;
   const auto packing = packing_of(p, mode);
@@ -108,9 +108,9 @@ std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
 
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
   if (!supports_layer(problem).supported || device_caps(device).compute_capability != 90) return {};
-  const std::vector<Mode> modes = problem.dtype == DType::f32 ? std::vector{Mode::tf32, Mode::fp32}
-      : problem.dtype == DType::f16                           ? std::vector{Mode::f16}
-                                                              : std::vector{Mode::bf16};
+  const std::vector<Mode> modes = problem.dtype == DType::f32   ? std::vector{Mode::tf32, Mode::fp32}
+                                  : problem.dtype == DType::f16 ? std::vector{Mode::f16}
+                                                                : std::vector{Mode::bf16};
   std::size_t bytes = 0;
   for (const Mode mode : modes)
     bytes += section_bytes(problem, mode);

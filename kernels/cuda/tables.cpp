@@ -27,10 +27,14 @@ std::size_t cublaslt_workspace(const Problem&, const ExecutionContext&) {
 std::span<const ConvRow> convolution_rows() {
   static constexpr std::array kRows = {
       ConvRow{"cuda.cublaslt", cublaslt::supports, cublaslt_workspace, cublaslt::launch},
-      ConvRow{"cuda.direct_wgmma.tf32.sm90", direct_wgmma::supports_tf32, no_workspace, direct_wgmma::launch_tf32},
-      ConvRow{"cuda.direct_wgmma.f16.sm90", direct_wgmma::supports_f16, no_workspace, direct_wgmma::launch_f16},
-      ConvRow{"cuda.direct_wgmma.bf16.sm90", direct_wgmma::supports_bf16, no_workspace, direct_wgmma::launch_bf16},
-      ConvRow{"cuda.direct_wgmma.fp32.sm90", direct_wgmma::supports_fp32, no_workspace, direct_wgmma::launch_fp32},
+      ConvRow{"cuda.direct_wgmma.tf32.sm90", direct_wgmma::supports_tf32, no_workspace,
+              direct_wgmma::launch_tf32},
+      ConvRow{"cuda.direct_wgmma.f16.sm90", direct_wgmma::supports_f16, no_workspace,
+              direct_wgmma::launch_f16},
+      ConvRow{"cuda.direct_wgmma.bf16.sm90", direct_wgmma::supports_bf16, no_workspace,
+              direct_wgmma::launch_bf16},
+      ConvRow{"cuda.direct_wgmma.fp32.sm90", direct_wgmma::supports_fp32, no_workspace,
+              direct_wgmma::launch_fp32},
       ConvRow{"cuda.plain", always, no_workspace, plain::launch},
   };
   return kRows;

@@ -8,8 +8,8 @@
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/cuda/direct_pack.h>
 
-// The direct convolution on Hopper's matrix units: what it takes, how its weights lie, and what fp32 promises. That its
-// rows compute the right thing, kernels_test.cpp checks for every row.
+// The direct convolution on Hopper's matrix units: what it takes, how its weights lie, and what fp32
+// promises. That its rows compute the right thing, kernels_test.cpp checks for every row.
 
 namespace upconv::test {
 namespace {
@@ -42,8 +42,8 @@ TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
     caps.compute_capability = capability;
     EXPECT_EQ(selected(flagship + "f16", caps), "cuda.plain") << capability;
   }
-  for (const char* kernel : {"kh1kw1_s1x1_p1x1", "kh3kw3_s1x1_p1x1", "kh5kw5_s1x1_p2x2", "kh7kw7_s1x1_p3x3", "kh1kw7_s1x1_p0x3",
-                             "kh5kw1_s1x1_p2x0"}) {
+  for (const char* kernel : {"kh1kw1_s1x1_p1x1", "kh3kw3_s1x1_p1x1", "kh5kw5_s1x1_p2x2", "kh7kw7_s1x1_p3x3",
+                             "kh1kw7_s1x1_p0x3", "kh5kw1_s1x1_p2x0"}) {
     for (const char* channels : {"8", "16", "32", "64"}) {
       for (const char* type : {"f32", "tf32", "f16", "bf16"}) {
         const std::string text = message("n1ci", channels, "ih64iw64co64", kernel, "_zeros_d1x1_g1_", type);
@@ -72,7 +72,8 @@ TEST(CudaDirectPacking, RoundTrip) {
                                   .element_bytes = element_bytes,
                                   .parts = element_bytes / 2};
       const std::int64_t count = 2 * 19 * 21 * 3 * 5;
-      const Tensor weight = random_tensor({count}, element_bytes == 2 ? DType::f16 : DType::f32, Values::normal, random);
+      const Tensor weight =
+          random_tensor({count}, element_bytes == 2 ? DType::f16 : DType::f32, Values::normal, random);
       Tensor unpacked = Tensor::zeros({count}, weight.dtype());
       std::vector<unsigned char> packed(packing.bytes());
       kernels::cuda::pack_direct(packing, weight.view().raw(), packed.data());
@@ -104,7 +105,8 @@ class CudaDirect : public Gpu {
     const Tensor packed = kernels::pack_weight(problem, weight, ctx.device());
     Tensor y = Tensor::empty(problem.y_shape(), problem.dtype, ctx.device());
     kernels::convolution(
-        problem, {.x = gpu_x, .weight = gpu_weight, .packed_weight = packed, .bias = {}, .activation = {}, .y = y}, "",
+        problem,
+        {.x = gpu_x, .weight = gpu_weight, .packed_weight = packed, .bias = {}, .activation = {}, .y = y}, "",
         ctx);
     return y.to(Device::cpu());
   }
@@ -112,7 +114,8 @@ class CudaDirect : public Gpu {
     ExecutionContext cpu({.kernels = {{"conv_transpose2d", "cpu.reference"}}});
     Tensor y = Tensor::empty(problem.y_shape(), problem.dtype);
     kernels::convolution(
-        problem, {.x = x, .weight = weight, .packed_weight = {}, .bias = {}, .activation = {}, .y = y}, "", cpu);
+        problem, {.x = x, .weight = weight, .packed_weight = {}, .bias = {}, .activation = {}, .y = y}, "",
+        cpu);
     return y;
   }
 };
@@ -128,8 +131,9 @@ double distance(const Tensor& actual, const Tensor& expected) {
 TEST_F(CudaDirect, Fp32IsAsAccurateAsMultiplyAddsOnAnyRange) {
   ExecutionContext ctx({.device = Device::cuda(0)});
   const ConvProblem problem = ConvProblem::parse("n1ci32ih24iw140co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32");
-  if (kernels::select("conv_transpose2d", kernels::convolution_rows(Device::Type::cuda), problem, ctx.caps(), "").name ==
-      "cuda.plain")
+  if (kernels::select("conv_transpose2d", kernels::convolution_rows(Device::Type::cuda), problem, ctx.caps(),
+                      "")
+          .name == "cuda.plain")
     GTEST_SKIP() << "no direct kernel for this GPU";
   ExecutionContext plain({.device = Device::cuda(0), .kernels = {{"conv_transpose2d", "cuda.plain"}}});
   Random random(11);

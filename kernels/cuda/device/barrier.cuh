@@ -12,7 +12,8 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
 using Barrier = std::uint64_t;
 
 __device__ __forceinline__ void barrier_init(Barrier& barrier, int arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(&barrier)), "r"(arrivals) : "memory");
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(&barrier)), "r"(arrivals)
+               : "memory");
 }
 
 /// Makes initialised barriers visible to the copy engine.
@@ -27,13 +28,15 @@ __device__ __forceinline__ void barrier_arrive(Barrier& barrier, std::uint32_t a
 
 /// Arrives, and lets the phase end only after the copy engine has written `bytes`.
 __device__ __forceinline__ void barrier_arrive_expect(Barrier& barrier, std::uint32_t bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(&barrier)), "r"(bytes)
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(&barrier)),
+               "r"(bytes)
                : "memory");
 }
 
 /// Arrives when all of this thread's earlier cp.async copies have landed.
 __device__ __forceinline__ void barrier_arrive_after_copies(Barrier& barrier) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(shared_address(&barrier)) : "memory");
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(shared_address(&barrier))
+               : "memory");
 }
 
 /// Waits until the phase with this parity has ended.

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cuda.h>
-
 #include <cstdint>
+
+#include <cuda.h>
 
 #include <upconv/kernels/cuda/device/barrier.cuh>
 
@@ -12,8 +12,8 @@ namespace upconv::kernels::cuda::device {
 
 /// Fetches a box of a rank-5 tensor; coordinates innermost first. Elements outside the tensor read zero.
 /// The innermost coordinate must be a multiple of 16 bytes.
-__device__ __forceinline__ void copy_box(void* to, const CUtensorMap& map, int c0, int c1, int c2, int c3, int c4,
-                                         Barrier& done) {
+__device__ __forceinline__ void copy_box(void* to, const CUtensorMap& map, int c0, int c1, int c2, int c3,
+                                         int c4, Barrier& done) {
   asm volatile(
       "cp.async.bulk.tensor.5d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
       " [%0], [%1, {%3, %4, %5, %6, %7}], [%2];" ::"r"(shared_address(to)),

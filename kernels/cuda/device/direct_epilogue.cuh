@@ -33,11 +33,13 @@ __device__ __forceinline__ std::uint32_t pack_pair(float low, float high) {
   }
 }
 
-/// Stores without a branch, so that a row's stores stay one block of instructions. They are not read again here.
+/// Stores without a branch, so that a row's stores stay one block of instructions. They are not read again
+/// here.
 __device__ __forceinline__ void store_if(bool wanted, void* to, float4 v) {
-  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %5, 0;\n@p st.global.cs.v4.f32 [%0], {%1, %2, %3, %4};\n}\n" ::"l"(to),
-               "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(static_cast<int>(wanted))
-               : "memory");
+  asm volatile(
+      "{.reg .pred p;\nsetp.ne.b32 p, %5, 0;\n@p st.global.cs.v4.f32 [%0], {%1, %2, %3, %4};\n}\n" ::"l"(to),
+      "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(static_cast<int>(wanted))
+      : "memory");
 }
 __device__ __forceinline__ void store_if(bool wanted, void* to, float2 v) {
   asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %3, 0;\n@p st.global.cs.v2.f32 [%0], {%1, %2};\n}\n" ::"l"(to),
@@ -45,10 +47,17 @@ __device__ __forceinline__ void store_if(bool wanted, void* to, float2 v) {
                : "memory");
 }
 
-/// Stores kRun consecutive pixels, of which those before `valid` lie in the image. kVectors: all or none do, and y is
-/// aligned.
+__device__ __forceinline__ void store_if(bool wanted, void* to, float v) {
+  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %2, 0;\n@p st.global.cs.f32 [%0], %1;\n}\n" ::"l"(to), "f"(v),
+               "r"(static_cast<int>(wanted))
+               : "memory");
+}
+
+/// Stores kRun consecutive pixels, of which those before `valid` lie in the image. kVectors: all or none do,
+/// and y is aligned.
 template <class Traits, bool kVectors>
-__device__ __forceinline__ void store_run(typename Traits::Element* y, const float (&v)[Traits::kRun], int valid) {
+__device__ __forceinline__ void store_run(typename Traits::Element* y, const float (&v)[Traits::kRun],
+                                          int valid) {
   constexpr int kRun = Traits::kRun;
   if constexpr (Traits::kHalves) {
     std::uint32_t pairs[kRun / 2];
@@ -56,7 +65,11 @@ __device__ __forceinline__ void store_run(typename Traits::Element* y, const flo
     for (int i = 0; i < kRun / 2; ++i)
       pairs[i] = pack_pair<Traits::kArithmetic>(v[2 * i], v[2 * i + 1]);
     if constexpr (kVectors) {
-      store_if(valid > 0, y, make_float2(__uint_as_float(pairs[0]), __uint_as_float(pairs[1])));
+      if constexpr (kRun == 4) {
+        store_if(valid > 0, y, make_float2(__uint_as_float(pairs[0]), __uint_as_float(pairs[1])));
+      } else {
+        store_if(valid > 0, y, __uint_as_float(pairs[0]));
+      }
     } else {
 #pragma unroll
       for (int i = 0; i < kRun; ++i) {
@@ -79,8 +92,8 @@ __device__ __forceinline__ void store_run(typename Traits::Element* y, const flo
 
 /// The constants of the block's channels, once, by all threads of the block.
 template <class Traits>
-__device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, const DirectArguments& p, int group,
-                                              int co0, int thread) {
+__device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, const DirectArguments& p,
+                                              int group, int co0, int thread) {
   if (thread >= Traits::kCo) return;
   const int co = min(co0 + thread, p.co - 1);
   const std::int64_t channel = static_cast<std::int64_t>(group) * p.co + co;
@@ -97,8 +110,8 @@ template <class Traits>
 struct OutputRun {
   typename Traits::Element* y;  // [co][oh][ow], at the thread's first channel and pixel
   std::int64_t plane;
-  int channels;                 // those before it exist, counted from the thread's first
-  int valid;                    // so do those pixels before it
+  int channels;  // those before it exist, counted from the thread's first
+  int valid;     // so do those pixels before it
 
   __device__ __forceinline__ OutputRun(const DirectArguments& p, const DirectItem& item, int group, int co0,
                                        int column, int lane) {
@@ -127,10 +140,12 @@ __device__ __forceinline__ void store_row(const DirectShared<Traits>& shared, co
   float v[Traits::kCo / 4][Traits::kRun];
 #pragma unroll
   for (int j = 0; j < Traits::kCo / 4; ++j) {
-    const float b = j % 2 == 0 ? bias[j / 2].x : bias[j / 2].y, slope = j % 2 == 0 ? slopes[j / 2].x : slopes[j / 2].y;
+    const float b = j % 2 == 0 ? bias[j / 2].x : bias[j / 2].y,
+                slope = j % 2 == 0 ? slopes[j / 2].x : slopes[j / 2].y;
 #pragma unroll
     for (int i = 0; i < Traits::kRun; ++i)
-      v[j][i] = activate(d[i % Traits::kBlocks][kSlot + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2] + b, slope);
+      v[j][i] = activate(d[i % Traits::kBlocks][kSlot + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2] + b,
+                         slope);
   }
 #pragma unroll
   for (int j = 0; j < Traits::kCo / 4; ++j) {

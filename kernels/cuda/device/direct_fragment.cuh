@@ -2,21 +2,21 @@
 
 #include <upconv/kernels/cuda/device/direct_traits.cuh>
 
-/// A thread's pixels in registers. The products' row m of a 16-row warp tile is not pixel m: a thread's rows are
-/// kRun consecutive pixels, so that the A operand of the next kw is the thread's own registers, one pixel further
-/// on. A chunk is therefore read from shared memory and rounded once, whatever the kernel's width.
+/// A thread's pixels in registers. The products' row m of a 16-row warp tile is not pixel m: a thread's rows
+/// are kRun consecutive pixels, so that the A operand of the next kw is the thread's own registers, one pixel
+/// further on. A chunk is therefore read from shared memory and rounded once, whatever the kernel's width.
 namespace upconv::kernels::cuda::device {
 
-/// What a thread reads of a chunk, as it lies in memory: columns kFirst ... of its run in the channels lane%4 + 4c.
-/// Half h of the k step is, in tf32, channel c = h; in 16 bits the pair of channels c = 2h and 2h + 1.
+/// What a thread reads of a chunk, as it lies in memory: columns kFirst ... of its run in the channels lane%4
+/// + 4c. Half h of the k step is, in tf32, channel c = h; in 16 bits the pair of channels c = 2h and 2h + 1.
 template <class Traits>
 struct Window {
   static constexpr int kWords = Traits::kWindow * static_cast<int>(sizeof(typename Traits::Element)) / 4;
   std::uint32_t x[Traits::kChannels / 4][kWords];
 };
 
-/// The A operands: `a[part][i]` holds columns i and i + kBlocks (the two rows of a thread) of both halves, in the
-/// order of the instruction, which wants four consecutive registers. Block b at kw reads a[part][kw + b].
+/// The A operands: `a[part][i]` holds columns i and i + kBlocks (the two rows of a thread) of both halves, in
+/// the order of the instruction, which wants four consecutive registers. Block b at kw reads a[part][kw + b].
 template <class Traits>
 struct Operands {
   std::uint32_t a[Traits::kParts][Traits::kKw + Traits::kBlocks - 1][4];
@@ -38,14 +38,18 @@ __device__ __forceinline__ std::uint32_t copy_register(std::uint32_t x) {
 /// The 16-bit elements `which` of two words, the first in the low half. Stays where it is written.
 __device__ __forceinline__ std::uint32_t pair_of(std::uint32_t low, std::uint32_t high, int which) {
   std::uint32_t pair;
-  asm volatile("prmt.b32 %0, %1, %2, %3;" : "=r"(pair) : "r"(low), "r"(high), "r"(which == 0 ? 0x5410 : 0x7632));
+  asm volatile("prmt.b32 %0, %1, %2, %3;"
+               : "=r"(pair)
+               : "r"(low), "r"(high), "r"(which == 0 ? 0x5410 : 0x7632));
   return pair;
 }
 
 template <int kCount>
 __device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) {
-  static_assert(kCount == 2 || kCount == 4);
-  if constexpr (kCount == 4) {
+  static_assert(kCount == 1 || kCount == 2 || kCount == 4);
+  if constexpr (kCount == 1) {
+    to[0] = *static_cast<const std::uint32_t*>(from);
+  } else if constexpr (kCount == 4) {
     const uint4 v = *static_cast<const uint4*>(from);
     to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
   } else {
@@ -57,7 +61,8 @@ __device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) 
 /// `run` points at the thread's run in the tile [kChannels][kPitch], channel lane % 4.
 template <class Traits>
 __device__ __forceinline__ void load_window(Window<Traits>& window, const typename Traits::Element* run) {
-  constexpr int kWords = Traits::kRun * static_cast<int>(sizeof(typename Traits::Element)) / 4;  // of a vector
+  constexpr int kWords =
+      Traits::kRun * static_cast<int>(sizeof(typename Traits::Element)) / 4;  // of a vector
 #pragma unroll
   for (int c = 0; c < Traits::kChannels / 4; ++c) {
 #pragma unroll

@@ -4,7 +4,44 @@
 #include <upconv/kernels/cuda/device/direct_fragment.cuh>
 #include <upconv/kernels/cuda/device/direct_producer.cuh>
 
-/// The direct convolution: scatter along kh in registers, gather along kw by naming other registers.
+// The direct convolution with stride 1 for sm_90a: nothing is materialised, no workspace, weights packed
+// once.
+//
+// Idea. Scatter along kh in registers, gather along kw by naming other registers. An input row feeds kKh
+// output rows, one for each kh; their partial sums are kKh groups of columns of one accumulator, so that one
+// product of N = kKh * kCo columns serves every kh, and after each row the groups move up by one. A thread's
+// rows of the product are consecutive pixels, so that its operand of the next kw is its own registers, one
+// pixel further on: a chunk (8 channels, 16 of 16 bits, of one input row) is read from shared memory, rounded
+// or split once, and multiplied for every kw and kh.
+//
+// Tiling. A block of 384 threads: two warpgroups that multiply, each with a strip of 128 output columns (64
+// in fp32 and for narrow images) and a ring of its own, and one whose threads fetch: one thread by the copy
+// engine, or 64 by ordinary copies for rows that are not multiples of 16 bytes. Persistent: 132 blocks share
+// the strips' row ranges, kKh - 1 rows of a range are computed twice. All weights of the block's output
+// channels stay in shared memory, 86 KB for 32 -> 32, 3x7 in TF32. fp32 is three TF32 products (small ones
+// first); its accumulator is emptied into ordinary fp32 additions after every chunk.
+//
+// Flagship, n8 32->32 512x1024 k3x7 (180 GFLOP), H200, CUDA 13.0, driver 580, medians, random normal inputs:
+//
+//            predicted   measured       of the matrix rate        shared memory   DRAM
+//   tf32     0.44 ms     0.49-0.50 ms   79 % busy at 1.72-1.76 GHz   50 %         2.15 TB/s (1.055 GB; 1.074
+//   needed) f16      0.24 ms     0.27-0.29 ms   75 % at 1.68 GHz             48 %         1.9 TB/s bf16 0.24
+//   ms     0.27-0.28 ms fp32     1.25 ms     1.30-1.35 ms   89 % at 1.78 GHz             50 %         0.8
+//   TB/s
+//
+// 128 of 132 multiprocessors have work (3 %), and the GPU is at its power limit, below its 1.98 GHz.
+//
+// Tried and lost, in TF32 ms on the flagship:
+//   - A operands of two chunks in registers (64 of them), rounding the next while the last multiplies: 0.60
+//   against 0.51.
+//   - Bias and activation branched per channel, stores that reuse four registers: 0.52 against 0.49 (f16
+//   0.319 against
+//     0.277): the end of a row was 1400 of its 7000 clocks.
+//   - Named barriers by which the two warpgroups take turns to issue: 0.494 against 0.494-0.502; not worth a
+//   protocol.
+//   - N = 32 for each kh apart, shifted reads for every kw (the first study): 0.65 at the same rounding.
+// A product costs N / 2 clocks from N = 32 on and never fewer than 13 (measured, A in registers, two
+// warpgroups).
 namespace upconv::kernels::cuda::device {
 
 /// The products of one chunk for every kw. `taps`: descriptor of the chunk's first weights.
@@ -16,7 +53,8 @@ __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::k
   const auto product = [&](int block, int kw, int part, int weight_part, int accumulate) {
     const auto& a = operands.a[part][kw + block];
     Instruction::run(acc[block], a[0], a[1], a[2], a[3],
-                     taps + static_cast<std::uint64_t>(kw * kTap + weight_part * (kTap / Traits::kParts)), accumulate);
+                     taps + static_cast<std::uint64_t>(kw * kTap + weight_part * (kTap / Traits::kParts)),
+                     accumulate);
   };
   products_begin();
   if constexpr (Traits::kSplit) {
@@ -63,8 +101,8 @@ __device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
   }
 }
 
-/// fp32: chunks of which a warp's pixels are all tiny are scaled up before they are split, since the low part of a
-/// number near the denormals is not a TF32 number; the products are scaled back as they are added up.
+/// fp32: chunks of which a warp's pixels are all tiny are scaled up before they are split, since the low part
+/// of a number near the denormals is not a TF32 number; the products are scaled back as they are added up.
 template <class Traits>
 struct SplitScale {
   bool tiny = false;
@@ -87,19 +125,21 @@ struct SplitScale {
 };
 
 template <class Traits>
-__device__ __forceinline__ void consume(DirectShared<Traits>& shared, const DirectArguments& p, int consumer, int group,
-                                        int co0, int worker, int workers) {
+__device__ __forceinline__ void consume(DirectShared<Traits>& shared, const DirectArguments& p, int consumer,
+                                        int group, int co0, int worker, int workers) {
   const int thread = threadIdx.x % 128, lane = thread % 32;
   const int warp = __shfl_sync(0xffffffffu, thread / 32, 0);
-  const int column = warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;  // of the thread's run in the strip
+  const int column =
+      warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;  // of the thread's run in the strip
   const auto* ring = reinterpret_cast<const typename Traits::Element*>(shared.ring(consumer, p.stages)) +
-      lane % 4 * Traits::kPitch + p.shift + column;
+                     lane % 4 * Traits::kPitch + p.shift + column;
   const std::uint64_t weights = matrix_descriptor(shared.weight_tile(p.stages), Traits::kN * 16);
   constexpr int kChunkElements = Traits::kChunkBytes / static_cast<int>(sizeof(typename Traits::Element));
   constexpr int kSlot = Traits::kCo / 2;  // registers of one kh
   constexpr int kStepTaps = Traits::kKw * Traits::kTapBytes / 16;
 
-  const std::uint32_t zero = static_cast<std::uint32_t>(p.items) >> 31;  // items are not negative; only we know
+  const std::uint32_t zero =
+      static_cast<std::uint32_t>(p.items) >> 31;  // items are not negative; only we know
 
   float acc[Traits::kBlocks][Traits::kN / 2];  // [64 pixels][kh][co]: output rows ih + lead_h - kh
   float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every chunk
@@ -111,8 +151,8 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     barrier_wait(shared.full[consumer][at.stage], at.parity);
     load_window<Traits>(window, ring + at.stage * kChunkElements);
   };
-  // Gives the stage back. Every load's result goes into the address: else the arrival overtakes loads that wait
-  // for the products' own reads, and the copy engine overwrites what they are to read.
+  // Gives the stage back. Every load's result goes into the address: else the arrival overtakes loads that
+  // wait for the products' own reads, and the copy engine overwrites what they are to read.
   const auto release = [&](const Window<Traits>& window) {
     const std::uint32_t bits = any_bits<Traits>(window);
     __syncwarp();
@@ -181,8 +221,8 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
         }
         out.y += p.ow;
       }
-      // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a move:
-      // moves the compiler makes ahead of the stores, through registers it does not have.
+      // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a
+      // move: moves the compiler makes ahead of the stores, through registers it does not have.
 #pragma unroll
       for (int kh = Traits::kKh - 1; kh >= 0; --kh) {
 #pragma unroll
@@ -229,7 +269,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
     if (threadIdx.x == 0) {
       const int step_bytes = Traits::kKw * Traits::kTapBytes;
       const auto* from = static_cast<const unsigned char*>(p.weights) +
-          static_cast<std::int64_t>(blockIdx.y) * p.steps * step_bytes;
+                         static_cast<std::int64_t>(blockIdx.y) * p.steps * step_bytes;
       unsigned char* to = shared.weight_tile(p.stages);
       barrier_arrive_expect(shared.weights, p.steps * step_bytes);
       for (int step = 0; step < p.steps; ++step)

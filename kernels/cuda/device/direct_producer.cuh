@@ -3,13 +3,14 @@
 #include <upconv/kernels/cuda/device/copy.cuh>
 #include <upconv/kernels/cuda/device/direct_traits.cuh>
 
-/// Fills a ring with the chunks that its warpgroup will read: kChannels channels of one input row, NCHW as they
-/// are, columns beyond the border zero.
+/// Fills a ring with the chunks that its warpgroup will read: kChannels channels of one input row, NCHW as
+/// they are, columns beyond the border zero.
 namespace upconv::kernels::cuda::device {
 
 /// Calls `fetch(n, ih, origin column, step)` for every chunk of the worker's items, in order.
 template <class Traits, class Fetch>
-__device__ __forceinline__ void for_each_chunk(const DirectArguments& p, int worker, int workers, Fetch&& fetch) {
+__device__ __forceinline__ void for_each_chunk(const DirectArguments& p, int worker, int workers,
+                                               Fetch&& fetch) {
   for (int index = worker; index < p.items; index += workers) {
     const DirectItem item = item_at<Traits>(p, index);
     const int ih0 = item.oh0 - p.lead_h;
@@ -33,7 +34,8 @@ __device__ __forceinline__ void produce_boxes(DirectShared<Traits>& shared, cons
     barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
     Barrier& full = shared.full[consumer][at.stage];
     barrier_arrive_expect(full, Traits::kChunkBytes);
-    copy_box(ring + at.stage * Traits::kChunkBytes, map, origin, ih, step * Traits::kChannels, group, n, full);
+    copy_box(ring + at.stage * Traits::kChunkBytes, map, origin, ih, step * Traits::kChannels, group, n,
+             full);
     at.advance(p.stages);
   });
   // The consumer looks one chunk ahead, past the last one too; what it finds there it does not use.
@@ -43,8 +45,9 @@ __device__ __forceinline__ void produce_boxes(DirectShared<Traits>& shared, cons
 
 /// kProducerThreads threads: by ordinary copies, for any width and alignment.
 template <class Traits>
-__device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, const DirectArguments& p, int consumer,
-                                                 int group, int worker, int workers, int thread) {
+__device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, const DirectArguments& p,
+                                                 int consumer, int group, int worker, int workers,
+                                                 int thread) {
   using Element = typename Traits::Element;
   constexpr int kThreads = Traits::kProducerThreads, kChannels = Traits::kChannels;
   constexpr int kColumns = (Traits::kReach + kThreads - 1) / kThreads;  // of a thread, at most
@@ -53,7 +56,8 @@ __device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, c
   const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
   for_each_chunk<Traits>(p, worker, workers, [&](int n, int ih, int origin, int step) {
     const int channels = min(kChannels, p.ci - step * kChannels);
-    const Element* row = static_cast<const Element*>(p.x) +
+    const Element* row =
+        static_cast<const Element*>(p.x) +
         ((static_cast<std::int64_t>(n) * p.groups + group) * p.ci + step * kChannels) * plane +
         static_cast<std::int64_t>(ih) * p.iw;
     Barrier& full = shared.full[consumer][at.stage];
@@ -62,7 +66,8 @@ __device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, c
       return column < Traits::kReach && origin + column >= 0 && origin + column < p.iw;
     };
     if constexpr (Traits::kHalves) {
-      Element values[kColumns][kChannels];  // cp.async copies no less than 4 bytes: all loads first, then the stores
+      Element values[kColumns]
+                    [kChannels];  // cp.async copies no less than 4 bytes: all loads first, then the stores
 #pragma unroll
       for (int k = 0; k < kColumns; ++k) {
         const int column = thread + k * kThreads;

@@ -34,7 +34,8 @@ struct DirectArguments {
   float negative_slope;
 };
 
-template <Arithmetic kArithmetic_, int kKh_, int kKw_, int kCo_>
+/// kBlocks_: row blocks of 64 pixels that a warpgroup keeps, so that its strips are 64 or 128 pixels wide.
+template <Arithmetic kArithmetic_, int kKh_, int kKw_, int kCo_, int kBlocks_>
 struct DirectTraits {
   static constexpr Arithmetic kArithmetic = kArithmetic_;
   static constexpr int kKh = kKh_, kKw = kKw_;
@@ -42,17 +43,17 @@ struct DirectTraits {
   static constexpr bool kHalves = kArithmetic == Arithmetic::f16 || kArithmetic == Arithmetic::bf16;
   static constexpr bool kSplit = kArithmetic == Arithmetic::fp32;
   using Element = std::conditional_t<kHalves, std::uint16_t, float>;
-  static constexpr Operand kOperand = kArithmetic == Arithmetic::f16 ? Operand::f16
-      : kArithmetic == Arithmetic::bf16                             ? Operand::bf16
-                                                                    : Operand::tf32;
+  static constexpr Operand kOperand = kArithmetic == Arithmetic::f16    ? Operand::f16
+                                      : kArithmetic == Arithmetic::bf16 ? Operand::bf16
+                                                                        : Operand::tf32;
 
-  static constexpr int kParts = kSplit ? 2 : 1;    // an operand is a sum of so many TF32 numbers
-  static constexpr int kBlocks = kSplit ? 1 : 2;   // row blocks of 64 pixels that a warpgroup keeps
-  static constexpr int kRun = 2 * kBlocks;         // consecutive pixels of a thread
-  static constexpr int kPixels = 64 * kBlocks;     // output columns of a warpgroup
+  static constexpr int kParts = kSplit ? 2 : 1;  // an operand is a sum of so many TF32 numbers
+  static constexpr int kBlocks = kBlocks_;
+  static constexpr int kRun = 2 * kBlocks;            // consecutive pixels of a thread
+  static constexpr int kPixels = 64 * kBlocks;        // output columns of a warpgroup
   static constexpr int kChannels = kHalves ? 16 : 8;  // input channels of a chunk: one k step
-  static constexpr int kPitch = kSplit ? 72 : kHalves ? 144 : 136;
-  static constexpr int kN = kKh * kCo;             // columns of a product: every kh at once
+  static constexpr int kPitch = kPixels + (kHalves ? 16 : 8);
+  static constexpr int kN = kKh * kCo;  // columns of a product: every kh at once
   static constexpr int kChunkBytes = kChannels * kPitch * static_cast<int>(sizeof(Element));
   static constexpr int kTapBytes = kParts * 2 * kN * 16;  // packed weights of one k step and kw
 
@@ -60,7 +61,8 @@ struct DirectTraits {
   // the tile on a 16-byte boundary whatever the kernel's width.
   static constexpr int kSkip = 4 - (kKw - 1) / 2;
   static constexpr int kFirst = kSkip / kRun * kRun;
-  static constexpr int kWindow = ((kSkip + kKw - 1 + kRun - 1 - kFirst) / kRun + 1) * kRun;  // columns it loads
+  static constexpr int kWindow =
+      ((kSkip + kKw - 1 + kRun - 1 - kFirst) / kRun + 1) * kRun;    // columns it loads
   static constexpr int kReach = kPixels - kRun + kFirst + kWindow;  // columns that are read at shift 0
 
   static constexpr int kConsumers = 2, kConsumerThreads = 128;
@@ -68,6 +70,7 @@ struct DirectTraits {
   static constexpr int kProducerThreads = 64;  // for each ring, when threads copy
   static constexpr int kMaxStages = 12;
 
+  static_assert(kBlocks == 1 || (kBlocks == 2 && !kSplit));  // fp32 has its sums in registers as well
   static_assert(kKh >= 1 && kKw >= 1 && kKw <= 7 && kSkip >= 1);
   static_assert(kN % 8 == 0 && kN <= 256);
   static_assert(kPitch * sizeof(Element) % 16 == 0 && kReach <= kPitch);
@@ -92,7 +95,7 @@ struct DirectShared {
   __device__ unsigned char* weight_tile(int stages) { return ring(Traits::kConsumers, stages); }
   static constexpr int bytes(int stages, int steps) {
     return kHeaderBytes + Traits::kConsumers * stages * Traits::kChunkBytes +
-        steps * Traits::kKw * Traits::kTapBytes;
+           steps * Traits::kKw * Traits::kTapBytes;
   }
 };
 

@@ -4,10 +4,11 @@
 
 #include <upconv/kernels/cuda/device/barrier.cuh>
 
-/// Hopper's warpgroup matrix product D[64 x N] += A[64 x K] B[K x N] with A in registers and B in shared memory.
-/// A warpgroup's registers: row 16*warp + lane/4 (+8), so that with k pairs (tf32: one element, 16-bit: two)
-/// a[0] = A[row][lane%4], a[1] = A[row+8][lane%4], a[2] = A[row][lane%4 + 4], a[3] = A[row+8][lane%4 + 4]
-/// d[4j] , d[4j+1] = D[row][8j + 2*(lane%4)], +1;  d[4j+2], d[4j+3] = the same of row + 8.
+/// Hopper's warpgroup matrix product D[64 x N] += A[64 x K] B[K x N] with A in registers and B in shared
+/// memory. A warpgroup's registers: row 16*warp + lane/4 (+8), so that with k pairs (tf32: one element,
+/// 16-bit: two) a[0] = A[row][lane%4], a[1] = A[row+8][lane%4], a[2] = A[row][lane%4 + 4], a[3] =
+/// A[row+8][lane%4 + 4] d[4j] , d[4j+1] = D[row][8j + 2*(lane%4)], +1;  d[4j+2], d[4j+3] = the same of row
+/// + 8.
 namespace upconv::kernels::cuda::device {
 
 enum class Operand { tf32, f16, bf16 };
@@ -16,21 +17,29 @@ enum class Operand { tf32, f16, bf16 };
 /// columns follow at 128 bytes, those of the next 16 bytes of k at `k_stride` bytes.
 __device__ __forceinline__ std::uint64_t matrix_descriptor(const void* b, std::uint32_t k_stride) {
   return static_cast<std::uint64_t>((shared_address(b) & 0x3ffff) >> 4) |
-      static_cast<std::uint64_t>(k_stride >> 4) << 16 | static_cast<std::uint64_t>(128 >> 4) << 32;
+         static_cast<std::uint64_t>(k_stride >> 4) << 16 | static_cast<std::uint64_t>(128 >> 4) << 32;
 }
 
 /// Before the first product after registers of A or D were written.
-__device__ __forceinline__ void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void products_begin() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
 /// Closes a batch of products.
-__device__ __forceinline__ void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void products_commit() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
 /// Waits until at most `kPending` batches are under way.
 template <int kPending>
 __device__ __forceinline__ void products_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
 }
 /// Keeps the compiler from moving accesses to a register across this point.
-__device__ __forceinline__ void pin(float& r) { asm volatile("" : "+f"(r)::"memory"); }
-__device__ __forceinline__ void pin(std::uint32_t& r) { asm volatile("" : "+r"(r)::"memory"); }
+__device__ __forceinline__ void pin(float& r) {
+  asm volatile("" : "+f"(r)::"memory");
+}
+__device__ __forceinline__ void pin(std::uint32_t& r) {
+  asm volatile("" : "+r"(r)::"memory");
+}
 
 /// D = A B (+ D if `accumulate`), asynchronously.
 template <Operand kType, int kN>
@@ -38,8 +47,8 @@ struct Product;
 
 // The instruction takes every accumulator register by name, and its shape is part of its name.
 
-// The instruction takes every accumulator register by name, and its shape is part of its name: spelled out once,
-// for every N in steps of 8, and forgotten again below.
+// The instruction takes every accumulator register by name, and its shape is part of its name: spelled out
+// once, for every N in steps of 8, and forgotten again below.
 #define UPCONV_R8 "%0,%1,%2,%3"
 #define UPCONV_R16 UPCONV_R8 ",%4,%5,%6,%7"
 #define UPCONV_R24 UPCONV_R16 ",%8,%9,%10,%11"
@@ -68,22 +77,23 @@ struct Product;
 #define UPCONV_D96 UPCONV_D88, "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47])
 #define UPCONV_D104 UPCONV_D96, "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51])
 #define UPCONV_D112 UPCONV_D104, "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55])
-#define UPCONV_PRODUCT(TYPE, SHAPE, TAIL, N, A0, A1, A2, A3, B, S)                                          \
-  template <>                                                                                               \
-  struct Product<Operand::TYPE, N> {                                                                        \
-    __device__ static __forceinline__ void run(float (&d)[N / 2], std::uint32_t a0, std::uint32_t a1,       \
-                                               std::uint32_t a2, std::uint32_t a3, std::uint64_t b,         \
-                                               int accumulate) {                                            \
-      asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %" #S ", 0;\n"                                           \
-                   "wgmma.mma_async.sync.aligned.m64n" #N SHAPE " {" UPCONV_R##N "}, {%" #A0 ",%" #A1 ",%" #A2\
-                   ",%" #A3 "}, %" #B ", p, 1, 1" TAIL ";\n}\n"                                             \
-                   : UPCONV_D##N                                                                            \
-                   : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "l"(b), "r"(accumulate));                          \
-    }                                                                                                       \
+#define UPCONV_PRODUCT(TYPE, SHAPE, TAIL, N, A0, A1, A2, A3, B, S)                                    \
+  template <>                                                                                         \
+  struct Product<Operand::TYPE, N> {                                                                  \
+    __device__ static __forceinline__ void run(float (&d)[N / 2], std::uint32_t a0, std::uint32_t a1, \
+                                               std::uint32_t a2, std::uint32_t a3, std::uint64_t b,   \
+                                               int accumulate) {                                      \
+      asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %" #S                                              \
+                   ", 0;\n"                                                                           \
+                   "wgmma.mma_async.sync.aligned.m64n" #N SHAPE " {" UPCONV_R##N                      \
+                   "}, {%" #A0 ",%" #A1 ",%" #A2 ",%" #A3 "}, %" #B ", p, 1, 1" TAIL ";\n}\n"         \
+                   : UPCONV_D##N                                                                      \
+                   : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "l"(b), "r"(accumulate));                    \
+    }                                                                                                 \
   };
-#define UPCONV_PRODUCTS(...)                                                                                \
-  UPCONV_PRODUCT(tf32, "k8.f32.tf32.tf32", "", __VA_ARGS__)                                                 \
-  UPCONV_PRODUCT(f16, "k16.f32.f16.f16", ", 0", __VA_ARGS__)                                                \
+#define UPCONV_PRODUCTS(...)                                 \
+  UPCONV_PRODUCT(tf32, "k8.f32.tf32.tf32", "", __VA_ARGS__)  \
+  UPCONV_PRODUCT(f16, "k16.f32.f16.f16", ", 0", __VA_ARGS__) \
   UPCONV_PRODUCT(bf16, "k16.f32.bf16.bf16", ", 0", __VA_ARGS__)
 UPCONV_PRODUCTS(8, 4, 5, 6, 7, 8, 9)
 UPCONV_PRODUCTS(16, 8, 9, 10, 11, 12, 13)
