@@ -89,6 +89,19 @@ void wait_for(Device device) {
   check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
 
+/// Throws: DeviceError unless the device is there, with the reason and the remedy.
+void require_device(int index) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
+    throw DeviceError(unavailable(index, status == cudaSuccess ? cudaErrorNoDevice : status));
+  }
+  if (index < 0 || index >= count) {
+    throw DeviceError(message("cuda:", index, " is not available: this process sees ", count,
+                              " CUDA device(s). Choose a lower index, or check CUDA_VISIBLE_DEVICES"));
+  }
+}
+
 }  // namespace
 
 void check(cudaError_t status, const char* call) {
@@ -118,15 +131,7 @@ int device_count() noexcept {
 }
 
 DeviceCaps device_caps(int index) {
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess || count == 0) {
-    throw DeviceError(unavailable(index, status == cudaSuccess ? cudaErrorNoDevice : status));
-  }
-  if (index < 0 || index >= count) {
-    throw DeviceError(message("cuda:", index, " is not available: this process sees ", count,
-                              " CUDA device(s). Choose a lower index, or check CUDA_VISIBLE_DEVICES"));
-  }
+  require_device(index);
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
   DeviceCaps caps;
@@ -140,6 +145,7 @@ DeviceCaps device_caps(int index) {
 }
 
 void* allocate(int index, std::size_t bytes) {
+  require_device(index);
   const DeviceGuard guard(index);
   void* data = nullptr;
   check_allocation(cudaMalloc(&data, bytes), "cudaMalloc", index, bytes);

@@ -73,7 +73,7 @@ void refuse_problems(const fs::path& path, const std::vector<Found>& entries) {
 
 Tensor read_values(const fs::path& path, const Source& source, const Found& found) {
   try {
-    return hdf5::read_dataset(source.file.handle.get(), found);
+    return hdf5::read_dataset(source.file.handle.get(), source.file.bytes, found);
   } catch (const LoadError& error) {
     fail(path, entry_line(found.entry, error.what()));
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <set>
 #include <span>
 
@@ -26,14 +27,8 @@ struct Filter {
   std::array<unsigned, 64> values{};
   std::size_t value_count = 64;
   std::array<char, 64> name{};
-};
 
-/// One chunk's place in the dataset and in the file.
-struct Chunk {
-  std::array<hsize_t, Shape::kMaxRank> offset{};
-  unsigned filter_mask = 0;
-  haddr_t address = 0;
-  hsize_t bytes = 0;
+  std::span<const unsigned> used() const { return {values.data(), value_count}; }
 };
 
 /// What the library knows of a dataset's chunks.
@@ -66,28 +61,28 @@ struct ChunkedDataset {
     return count;
   }
 
-  Chunk stored_chunk(hsize_t index) const {
-    Chunk result;
-    check(H5Dget_chunk_info(id, space.get(), index, result.offset.data(), &result.filter_mask,
-                            &result.address, &result.bytes),
-          "find a chunk");
-    for (int i = 0; i < rank; ++i) {
-      if (result.offset[i] % chunk[i] != 0 || result.offset[i] >= sizes[i])
-        throw LoadError("is damaged: one of its chunks lies outside it");
-    }
-    return result;
-  }
-
-  /// True if no filter was applied to this chunk.
-  bool is_plain(const Chunk& stored) const {
+  /// True if no filter is applied to the chunk at `offset`, given the mask of filters left out there.
+  bool is_plain(const hsize_t* offset, unsigned filter_mask) const {
     const int filters = H5Pget_nfilters(dcpl.get());
-    const unsigned every = filters >= 32 ? ~0u : (1u << filters) - 1;
-    if ((stored.filter_mask & every) == every) return true;
+    const unsigned every = (1u << filters) - 1;
+    if ((filter_mask & every) == every) return true;
     unsigned options = 0;
     H5Pget_chunk_opts(dcpl.get(), &options);
     if ((options & H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS) == 0) return false;
     for (int i = 0; i < rank; ++i) {
-      if (sizes[i] - stored.offset[i] < chunk[i]) return true;
+      if (sizes[i] - offset[i] < chunk[i]) return true;
+    }
+    return false;
+  }
+
+  /// Moves `offset` to the next chunk in row-major order; false after the last.
+  bool next(std::array<hsize_t, Shape::kMaxRank>& offset) const {
+    for (int i = rank - 1; i >= 0; --i) {
+      if (sizes[i] - offset[i] > chunk[i]) {
+        offset[i] += chunk[i];
+        return true;
+      }
+      offset[i] = 0;
     }
     return false;
   }
@@ -170,24 +165,30 @@ void register_probe() {
 /// A dataset of one chunk, in memory, with the probe and then the filters of the dataset it stands in for.
 class ProbeDataset {
  public:
-  explicit ProbeDataset(const ChunkedDataset& like) : rank_(like.rank) {
+  /// `filter_mask` tells the filters that were left out.
+  ProbeDataset(const ChunkedDataset& like, unsigned filter_mask) : rank_(like.rank) {
     register_probe();
     const Handle fapl = checked(H5Pcreate(H5P_FILE_ACCESS), "make properties");
     check(H5Pset_fapl_core(fapl.get(), std::size_t{1} << 16, false), "make a file in memory");
     file_ = checked(H5Fcreate(".upconv-chunk-probe", H5F_ACC_TRUNC, H5P_DEFAULT, fapl.get()),
                     "make a file in memory");
-    dcpl_ = checked(H5Pcreate(H5P_DATASET_CREATE), "make properties");
-    check(H5Pset_chunk(dcpl_.get(), rank_, like.chunk.data()), "make properties");
+    const Handle dcpl = checked(H5Pcreate(H5P_DATASET_CREATE), "make properties");
+    check(H5Pset_chunk(dcpl.get(), rank_, like.chunk.data()), "make properties");
     const auto chunk_bytes = static_cast<unsigned>(like.chunk_bytes);
-    check(H5Pset_filter(dcpl_.get(), kProbeFilter, H5Z_FLAG_MANDATORY, 1, &chunk_bytes), "set a filter");
+    check(H5Pset_filter(dcpl.get(), kProbeFilter, H5Z_FLAG_MANDATORY, 1, &chunk_bytes), "set a filter");
+    std::vector<Filter> filters;
     for (int i = 0; i < H5Pget_nfilters(like.dcpl.get()); ++i) {
-      const Filter filter = get_filter(like.dcpl.get(), i);
+      if ((filter_mask >> i & 1u) != 0) continue;
+      const Filter& filter = filters.emplace_back(get_filter(like.dcpl.get(), i));
       // Optional, so that a filter without its encoder, which is not needed here, is no obstacle.
-      check(
-          H5Pset_filter(dcpl_.get(), filter.id, H5Z_FLAG_OPTIONAL, filter.value_count, filter.values.data()),
-          "set a filter");
+      check(H5Pset_filter(dcpl.get(), filter.id, H5Z_FLAG_OPTIONAL, filter.value_count, filter.values.data()),
+            "set a filter");
     }
     space_ = checked(H5Screate_simple(rank_, like.chunk.data(), nullptr), "make a shape");
+    dataset_ = checked(
+        H5Dcreate2(file_.get(), "chunk", like.type.get(), space_.get(), H5P_DEFAULT, dcpl.get(), H5P_DEFAULT),
+        "make a dataset in memory");
+    check_parameters(filters);
     std::array<hsize_t, Shape::kMaxRank> one{};
     one.fill(1);
     check(H5Sselect_hyperslab(space_.get(), H5S_SELECT_SET, origin_.data(), nullptr, one.data(), nullptr),
@@ -198,39 +199,118 @@ class ProbeDataset {
   }
 
   /// Throws: LoadError unless the bytes of a filtered chunk decode to the size of a chunk.
-  void decode(const std::vector<std::byte>& bytes, unsigned filter_mask) {
-    write(bytes, filter_mask << 1);
-    const Handle dataset = checked(H5Dopen2(file_.get(), kName, H5P_DEFAULT), "decode a chunk");
-    check(
-        H5Dread(dataset.get(), type_.get(), element_space_.get(), space_.get(), H5P_DEFAULT, element_.data()),
-        "decode a chunk");
+  void decode(const std::vector<std::byte>& bytes) {
+    check(H5Dwrite_chunk(dataset_.get(), H5P_DEFAULT, 0, origin_.data(), bytes.size(), bytes.data()),
+          "decode a chunk");
+    check(H5Dread(dataset_.get(), type_.get(), element_space_.get(), space_.get(), H5P_DEFAULT,
+                  element_.data()),
+          "decode a chunk");
   }
 
  private:
-  static constexpr const char* kName = "chunk";
-
-  /// Puts a chunk into a dataset of its own, and closes it: HDF5 1.10 forgets the mask of a chunk that is
-  /// written over another of the same size, and of one that it still has open.
-  void write(const std::vector<std::byte>& bytes, unsigned filter_mask) {
-    if (written_) check(H5Ldelete(file_.get(), kName, H5P_DEFAULT), "decode a chunk");
-    const Handle dataset = checked(
-        H5Dcreate2(file_.get(), kName, type_.get(), space_.get(), H5P_DEFAULT, dcpl_.get(), H5P_DEFAULT),
-        "make a dataset in memory");
-    written_ = true;
-    check(H5Dwrite_chunk(dataset.get(), H5P_DEFAULT, filter_mask, origin_.data(), bytes.size(), bytes.data()),
-          "decode a chunk");
+  /// Some filters take the size of a chunk from their parameters. The library has just derived them anew for
+  /// the probe; those in the file must be the same. Throws: LoadError.
+  void check_parameters(const std::vector<Filter>& filters) const {
+    const Handle dcpl = checked(H5Dget_create_plist(dataset_.get()), "read a dataset's properties");
+    for (std::size_t i = 0; i < filters.size(); ++i) {
+      const Filter& given = filters[i];
+      const Filter derived = get_filter(dcpl.get(), static_cast<int>(i) + 1);  // behind the probe
+      const bool lzf = given.id == kLzfFilter;  // its first two parameters are versions
+      const bool sized = lzf || given.id == H5Z_FILTER_SZIP || given.id == H5Z_FILTER_NBIT ||
+                         given.id == H5Z_FILTER_SCALEOFFSET;
+      const std::size_t skip = lzf ? std::min<std::size_t>(2, given.value_count) : 0;
+      if (sized && !std::ranges::equal(given.used().subspan(skip), derived.used().subspan(skip))) {
+        throw LoadError(message("is damaged: the parameters of its filter ", name_of_filter(given),
+                                " do not fit its chunks"));
+      }
+    }
   }
 
   int rank_;
   std::array<hsize_t, Shape::kMaxRank> origin_{};
-  bool written_ = false;
   Handle file_;
-  Handle dcpl_;
   Handle space_;
   Handle element_space_;
   Handle type_;
+  Handle dataset_;
   std::vector<std::byte> element_;
 };
+
+using Offset = std::array<hsize_t, Shape::kMaxRank>;
+
+/// What is found while the chunks of a dataset are listed.
+struct ChunkListing {
+  const ChunkedDataset* dataset;
+  std::uint64_t file_bytes;
+  std::set<Offset> seen;
+  std::string problem;
+};
+
+/// Called for every stored chunk, by the library itself where it can. Does not throw but for lack of memory.
+void check_chunk(const hsize_t* place, unsigned filter_mask, haddr_t address, hsize_t bytes,
+                 ChunkListing& listing) {
+  const ChunkedDataset& dataset = *listing.dataset;
+  Offset offset{};
+  std::copy_n(place, dataset.rank, offset.begin());
+  bool inside = true;
+  for (int i = 0; i < dataset.rank; ++i)
+    inside = inside && offset[i] % dataset.chunk[i] == 0 && offset[i] < dataset.sizes[i];
+  if (!inside) {
+    listing.problem = "is damaged: one of its chunks lies outside it";
+  } else if (!listing.seen.insert(offset).second) {
+    listing.problem = "is damaged: two of its chunks cover the same place";
+  } else if (bytes > listing.file_bytes || address > listing.file_bytes - bytes) {
+    listing.problem = "is damaged: one of its chunks lies beyond the end of the file";
+  } else if (dataset.is_plain(offset.data(), filter_mask) && bytes != dataset.chunk_bytes) {
+    listing.problem =
+        message("is damaged: a chunk of ", dataset.chunk_bytes, " bytes has ", bytes, " in the file");
+  }
+}
+
+#if H5_VERSION_GE(1, 14, 0)
+int check_chunk_callback(const hsize_t* place, unsigned filter_mask, haddr_t address, hsize_t bytes,
+                         void* data) {
+  auto& listing = *static_cast<ChunkListing*>(data);
+  try {
+    check_chunk(place, filter_mask, address, bytes, listing);
+  } catch (...) {
+    return H5_ITER_ERROR;  // out of memory: nothing may be thrown through C
+  }
+  return listing.problem.empty() ? H5_ITER_CONT : H5_ITER_STOP;
+}
+
+void list_chunks(hid_t dataset, hsize_t, ChunkListing& listing) {
+  check(H5Dchunk_iter(dataset, H5P_DEFAULT, check_chunk_callback, &listing), "list chunks");
+}
+#else
+/// Before H5Dchunk_iter, to find a chunk by number walks over all before it: past a few thousand that takes
+/// minutes, and the sums that were checked must do.
+void list_chunks(hid_t dataset, hsize_t count, ChunkListing& listing) {
+  constexpr hsize_t kMostListed = 2048;
+  if (count > kMostListed) return;
+  for (hsize_t i = 0; i < count && listing.problem.empty(); ++i) {
+    hsize_t place[H5S_MAX_RANK] = {};
+    unsigned filter_mask = 0;
+    haddr_t address = 0;
+    hsize_t bytes = 0;
+    check(H5Dget_chunk_info(dataset, listing.dataset->space.get(), i, place, &filter_mask, &address, &bytes),
+          "find a chunk");
+    check_chunk(place, filter_mask, address, bytes, listing);
+  }
+}
+#endif
+
+/// Reads a chunk as it is stored and returns its filter mask.
+unsigned read_chunk(hid_t dataset, const hsize_t* offset, std::vector<std::byte>& bytes) {
+  unsigned mask = 0;
+#if H5_VERSION_GE(2, 0, 0)
+  std::size_t size = bytes.size();
+  check(H5Dread_chunk2(dataset, H5P_DEFAULT, offset, &mask, bytes.data(), &size), "read a chunk");
+#else
+  check(H5Dread_chunk(dataset, H5P_DEFAULT, offset, &mask, bytes.data()), "read a chunk");
+#endif
+  return mask;
+}
 
 }  // namespace
 
@@ -267,44 +347,34 @@ void check_chunks(hid_t dataset, std::uint64_t file_bytes, std::size_t max_chunk
     throw LoadError(message("has shape ", entry.shape, " in ", expected, " chunks, but the file stores ",
                             stored, " of them: it was never written in full"));
   }
-  std::set<std::array<hsize_t, Shape::kMaxRank>> seen;
-  hsize_t total = 0;
-  for (hsize_t i = 0; i < stored; ++i) {
-    const Chunk chunk = chunked.stored_chunk(i);
-    if (!seen.insert(chunk.offset).second)
-      throw LoadError("is damaged: two of its chunks cover the same place");
-    if (chunk.bytes > file_bytes || chunk.address > file_bytes - chunk.bytes)
-      throw LoadError("is damaged: one of its chunks lies beyond the end of the file");
-    total += chunk.bytes;
-    if (total > file_bytes) throw LoadError("is damaged: its chunks are larger than the file");
-    if (chunked.is_plain(chunk) && chunk.bytes != chunked.chunk_bytes) {
-      throw LoadError(message("is damaged: a chunk of ", chunked.chunk_bytes, " bytes has ", chunk.bytes,
-                              " in the file"));
-    }
+  if (entry.stored_bytes > file_bytes) throw LoadError("is damaged: its chunks are larger than the file");
+  if (entry.filters.empty() && entry.stored_bytes != expected * chunked.chunk_bytes) {
+    throw LoadError(message("is damaged: ", expected, " chunks of ", chunked.chunk_bytes, " bytes take ",
+                            entry.stored_bytes, " in the file"));
   }
+  ChunkListing listing{&chunked, file_bytes, {}, {}};
+  list_chunks(dataset, expected, listing);
+  if (!listing.problem.empty()) throw LoadError(listing.problem);
 }
 
-void check_decoded_chunks(hid_t dataset) {
+void check_decoded_chunks(hid_t dataset, std::uint64_t file_bytes) {
   const ChunkedDataset chunked(dataset);
   if (H5Pget_nfilters(chunked.dcpl.get()) == 0) return;
-  ProbeDataset probe(chunked);
-  hsize_t count = 0;
-  check(H5Dget_num_chunks(dataset, chunked.space.get(), &count), "count chunks");
+  std::map<unsigned, ProbeDataset> probes;  // by filter mask
   std::vector<std::byte> bytes;
-  for (hsize_t i = 0; i < count; ++i) {
-    const Chunk chunk = chunked.stored_chunk(i);
-    if (chunked.is_plain(chunk)) continue;
-    bytes.resize(chunk.bytes);
-    unsigned mask = 0;
-#if H5_VERSION_GE(2, 0, 0)
-    std::size_t size = bytes.size();
-    check(H5Dread_chunk2(dataset, H5P_DEFAULT, chunk.offset.data(), &mask, bytes.data(), &size),
-          "read a chunk");
-#else
-    check(H5Dread_chunk(dataset, H5P_DEFAULT, chunk.offset.data(), &mask, bytes.data()), "read a chunk");
-#endif
-    probe.decode(bytes, mask);
-  }
+  std::array<hsize_t, Shape::kMaxRank> offset{};
+  do {
+    hsize_t size = 0;
+    check(H5Dget_chunk_storage_size(dataset, offset.data(), &size), "find a chunk");
+    if (size == 0 || size > file_bytes) throw LoadError("is damaged: it lacks a chunk");
+    bytes.resize(size);
+    const unsigned mask = read_chunk(dataset, offset.data(), bytes);
+    if (chunked.is_plain(offset.data(), mask)) {
+      if (size != chunked.chunk_bytes) throw LoadError("is damaged: one of its chunks has the wrong size");
+    } else {
+      probes.try_emplace(mask, chunked, mask).first->second.decode(bytes);
+    }
+  } while (chunked.next(offset));
 }
 
 }  // namespace upconv::hdf5

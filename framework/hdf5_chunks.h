@@ -19,6 +19,6 @@ void check_chunks(hid_t dataset, std::uint64_t file_bytes, std::size_t max_chunk
 
 /// Checks that every filtered chunk decodes to the size of a chunk, for the same reason, by decoding it.
 /// Throws: LoadError, also on a damaged chunk.
-void check_decoded_chunks(hid_t dataset);
+void check_decoded_chunks(hid_t dataset, std::uint64_t file_bytes);
 
 }  // namespace upconv::hdf5

@@ -111,12 +111,12 @@ void describe_dataset(hid_t dataset, std::uint64_t file_bytes, const Hdf5ReadOpt
   found.type = stored;
 }
 
-Tensor read_dataset(hid_t file, const Found& found) {
+Tensor read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found) {
   const Hdf5Entry& entry = found.entry;
   Tensor values = Tensor::empty(entry.shape, found.type->dtype);
   if (values.numel() == 0) return values;
   const Handle dataset = checked(H5Dopen2(file, entry.path.c_str(), H5P_DEFAULT), "open a dataset");
-  if (!entry.filters.empty()) check_decoded_chunks(dataset.get());
+  if (!entry.filters.empty()) check_decoded_chunks(dataset.get(), file_bytes);
 
   // Memory and file type are the same, so that the library copies and converts nothing. Size and shape are
   // those that were checked: without locking, another program may have changed the dataset since.

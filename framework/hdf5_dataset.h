@@ -21,6 +21,6 @@ struct Found {
 void describe_dataset(hid_t dataset, std::uint64_t file_bytes, const Hdf5ReadOptions& options, Found& found);
 
 /// The values of a dataset that describe_dataset accepted. Throws: LoadError.
-Tensor read_dataset(hid_t file, const Found& found);
+Tensor read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found);
 
 }  // namespace upconv::hdf5

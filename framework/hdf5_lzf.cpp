@@ -14,7 +14,7 @@ namespace upconv::hdf5 {
 namespace {
 
 constexpr unsigned kFilterRevision = 4;
-constexpr std::size_t kMostExpansion = 264;  // the longest match LZF can encode, from at least one byte
+constexpr std::size_t kMostExpansion = 264;  // bytes from one: a match of 264 bytes takes three
 
 herr_t set_local(hid_t dcpl, hid_t type, hid_t) {
   hsize_t sizes[H5S_MAX_RANK];

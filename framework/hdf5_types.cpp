@@ -83,6 +83,7 @@ std::optional<StoredType> as_integer(hid_t type) {
 
 std::optional<StoredType> as_float(hid_t type) {
   if (H5Tget_class(type) != H5T_FLOAT) return std::nullopt;
+  if (equal(type, H5T_IEEE_F32LE)) return StoredType{DType::f32, 4, false, true};  // nearly always, and cheap
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::f64}) {
     for (const bool big_endian : {false, true}) {
       if (equal(type, float_type(dtype, big_endian).get()))

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include <upconv/kernels/cpu/simd.h>
 #include <upconv/kernels/selection.h>
 
 namespace upconv::kernels {
@@ -23,6 +24,10 @@ std::string_view forced_kernel(std::string_view op, const ExecutionContext& ctx)
     throw ArgumentError(message("kernels: there is no operator '", name, "'; there are: ", known));
   }
   return forced;
+}
+
+std::string_view instruction_set(Device device) {
+  return device.is_cpu() ? cpu::simd_target() : std::string_view();
 }
 
 }  // namespace upconv::kernels

@@ -35,6 +35,10 @@ struct KernelRow {
 /// Throws: ArgumentError if the policy names an operator that does not exist.
 std::string_view forced_kernel(std::string_view op, const ExecutionContext& ctx);
 
+/// What the kernels of this device were chosen to run with: "AVX3" (AVX-512), "AVX2", "SSE4", ... on a CPU;
+/// "" elsewhere, where the device's capabilities say it.
+std::string_view instruction_set(Device device);
+
 /// First row that supports the problem, or the forced one. Pure: the same arguments give the same row.
 /// Throws: ArgumentError if the forced row is unknown or does not fit; DeviceError if no row fits.
 template <class Row, class Problem>
@@ -79,7 +83,9 @@ template <class Row, class Problem>
 std::string explain(std::string_view op, std::span<const Row> rows, const Problem& problem,
                     const ExecutionContext& ctx) {
   const std::string_view forced = forced_kernel(op, ctx);
-  std::string text = message(op, ' ', problem.to_string(), " on ", ctx.device(), '\n');
+  const std::string_view instructions = instruction_set(ctx.device());
+  std::string text = message(op, ' ', problem.to_string(), " on ", ctx.device(),
+                             instructions.empty() ? "" : ", ", instructions, '\n');
   bool taken = false;
   for (const Row& row : rows) {
     const Verdict verdict = row.supports(problem, ctx.caps());

@@ -142,12 +142,15 @@ def conv_transpose2d() -> list[Case]:
         "crop_to_one_pixel_wide": Conv(t, ci=3, iw=4, co=2, k=(1, 4), s=(1, 2), p=(0, 5), op=(0, 1)),
         "crop_to_output_padding": Conv(t, ci=2, k=(2, 2), s=(2, 2), p=(1, 1), op=(1, 1), co=2, to_size=True),
         "stride_beyond_kernel": Conv(t, ci=2, ih=3, iw=4, co=3, k=(2, 1), s=(5, 4)),
-        "stride_beyond_kernel_padded": Conv(t, ci=2, ih=3, iw=4, co=3, k=(2, 3), s=(5, 4), p=(1, 2), op=(4, 3)),
+        "stride_beyond_kernel_padded": Conv(t, ci=2, ih=3, iw=4, co=3, k=(2, 3), s=(5, 4), p=(1, 2),
+                                            op=(4, 3)),
         "phases_without_taps": Conv(t, ci=3, ih=4, iw=5, co=2, k=(3, 3), s=(2, 2), d=(2, 2), op=(1, 1)),
         "phases_without_taps_wide": Conv(t, ci=3, ih=3, iw=4, co=2, k=(2, 4), s=(4, 3), d=(4, 6), p=(3, 4)),
-        "output_padding_beyond_stride": Conv(t, ci=2, ih=4, iw=3, co=2, k=(3, 2), s=(2, 1), d=(4, 3), op=(3, 2)),
+        "output_padding_beyond_stride": Conv(t, ci=2, ih=4, iw=3, co=2, k=(3, 2), s=(2, 1), d=(4, 3),
+                                             op=(3, 2)),
         "depthwise": Conv(t, n=2, ci=7, ih=5, iw=4, co=7, k=(3, 4), s=(2, 2), p=(1, 1), g=7),
-        "depthwise_multiplier": Conv(t, ci=5, ih=3, iw=5, co=15, k=(3, 3), s=(2, 1), p=(1, 1), g=5, bias=False),
+        "depthwise_multiplier": Conv(t, ci=5, ih=3, iw=5, co=15, k=(3, 3), s=(2, 1), p=(1, 1), g=5,
+                                     bias=False),
         "groups_odd": Conv(t, n=2, ci=9, ih=3, iw=5, co=6, k=(4, 4), s=(2, 2), p=(1, 1), g=3),
         "dcgan_block": Conv(t, ci=24, ih=4, iw=4, co=12, k=(4, 4), s=(2, 2), p=(1, 1), bias=False),
         "fsrcnn_head": Conv(t, ci=9, ih=6, iw=7, co=1, k=(9, 9), s=(3, 3), p=(4, 4), op=(2, 2)),
@@ -159,7 +162,8 @@ def conv_transpose2d() -> list[Case]:
         "zero_batch": Conv(t, n=0, ci=3, ih=4, iw=5, co=2, k=(3, 3), s=(2, 2), p=(1, 1)),
         "unbatched": Conv(t, ci=4, ih=4, iw=5, co=2, k=(3, 3), s=(2, 2), p=(1, 1), unbatched=True),
         "to_size_least": Conv(t, ci=2, ih=3, iw=4, co=2, k=(3, 3), s=(3, 2), p=(1, 1), to_size=True),
-        "to_size_most": Conv(t, ci=2, ih=3, iw=4, co=2, k=(3, 3), s=(3, 2), p=(1, 1), op=(2, 1), to_size=True),
+        "to_size_most": Conv(t, ci=2, ih=3, iw=4, co=2, k=(3, 3), s=(3, 2), p=(1, 1), op=(2, 1),
+                             to_size=True),
         "to_size_unbatched": Conv(t, ci=2, ih=3, iw=4, co=2, k=(3, 3), s=(3, 2), op=(1, 1), to_size=True,
                                   unbatched=True),
     }
@@ -173,9 +177,11 @@ def conv2d() -> list[Case]:
         "one_pixel_all": Conv(t),
         "one_pixel_padded": Conv(t, ci=3, co=2, k=(3, 5), p=(1, 2)),
         "reflect_largest": Conv(t, ci=2, ih=4, iw=3, co=3, k=(3, 3), p=(3, 2), mode="reflect"),
-        "reflect_unbatched": Conv(t, ci=2, ih=4, iw=5, co=3, k=(3, 3), p=(1, 1), mode="reflect", unbatched=True),
+        "reflect_unbatched": Conv(t, ci=2, ih=4, iw=5, co=3, k=(3, 3), p=(1, 1), mode="reflect",
+                                  unbatched=True),
         "reflect_zero_batch": Conv(t, n=0, ci=2, ih=4, iw=5, co=3, k=(3, 3), p=(1, 1), mode="reflect"),
-        "replicate_beyond_size": Conv(t, ci=2, ih=2, iw=1, co=3, k=(3, 3), p=(4, 3), s=(2, 1), mode="replicate"),
+        "replicate_beyond_size": Conv(t, ci=2, ih=2, iw=1, co=3, k=(3, 3), p=(4, 3), s=(2, 1),
+                                      mode="replicate"),
         "replicate_groups_dilated": Conv(t, n=2, ci=6, ih=6, iw=7, co=4, k=(3, 2), p=(2, 1), d=(2, 1), g=2,
                                          mode="replicate"),
         "reflect_strided": Conv(t, ci=3, ih=9, iw=8, co=2, k=(4, 4), s=(2, 2), p=(1, 1), mode="reflect"),
@@ -184,7 +190,8 @@ def conv2d() -> list[Case]:
         "stride_drops_pixels": Conv(t, ci=2, ih=8, iw=9, co=3, k=(3, 2), s=(4, 3)),
         "padding_beyond_kernel": Conv(t, ci=2, ih=3, iw=3, co=2, k=(2, 2), p=(3, 4)),
         "depthwise": Conv(t, n=2, ci=7, ih=7, iw=6, co=7, k=(3, 3), p=(1, 1), g=7),
-        "depthwise_multiplier": Conv(t, ci=5, ih=6, iw=7, co=10, k=(3, 5), s=(2, 1), p=(1, 2), g=5, bias=False),
+        "depthwise_multiplier": Conv(t, ci=5, ih=6, iw=7, co=10, k=(3, 5), s=(2, 1), p=(1, 2), g=5,
+                                     bias=False),
         "pointwise": Conv(t, n=2, ci=17, ih=5, iw=7, co=11),
         "zero_batch": Conv(t, n=0, ci=3, ih=4, iw=5, co=2, k=(3, 3), p=(1, 1)),
         "unbatched": Conv(t, ci=4, ih=4, iw=5, co=2, k=(3, 3), s=(2, 2), p=(1, 1), unbatched=True),
@@ -198,9 +205,12 @@ def conv2d() -> list[Case]:
 
 
 def linear() -> list[Case]:
-    shapes = [(3, 5, (3,)), (7, 4, (2, 7)), (1, 1, (1, 1)), (16, 33, (5, 16)), (31, 17, (2, 3, 31)), (8, 8, (0, 8)),
-              (13, 6, (2, 1, 3, 13)), (64, 10, (9, 64)), (5, 1, (4, 0, 5)), (100, 3, (1, 100)), (9, 19, (17, 9))]
-    return [Case(f"{DTYPE_NAMES[dtype]}_{index:02d}_{values}", nn.Linear(fan_in, fan_out, bias=bool(index % 3)), shape,
+    shapes = [(3, 5, (3,)), (7, 4, (2, 7)), (1, 1, (1, 1)), (16, 33, (5, 16)), (31, 17, (2, 3, 31)),
+              (8, 8, (0, 8)),
+              (13, 6, (2, 1, 3, 13)), (64, 10, (9, 64)), (5, 1, (4, 0, 5)), (100, 3, (1, 100)),
+              (9, 19, (17, 9))]
+    return [Case(f"{DTYPE_NAMES[dtype]}_{index:02d}_{values}",
+                 nn.Linear(fan_in, fan_out, bias=bool(index % 3)), shape,
                  dtype)
             for dtype in DTYPE_NAMES for values in ("exact", "random")
             for index, (fan_in, fan_out, shape) in enumerate(shapes)]
@@ -215,7 +225,8 @@ def batch_norm2d() -> list[Case]:
 
 
 def activation() -> list[Case]:
-    special = torch.tensor([0.0, -0.0, 1.0, -1.0, 1e-30, -1e-30, 90.0, -90.0, 3e4, -3e4, float("inf"), float("-inf"),
+    special = torch.tensor([0.0, -0.0, 1.0, -1.0, 1e-30, -1e-30, 90.0, -90.0, 3e4, -3e4, float("inf"),
+                            float("-inf"),
                             float("nan"), 0.5, -0.5, 1e-3, -1e-3, 8.0, -8.0, 17.0])
     cases = []
     for dtype, tag in DTYPE_NAMES.items():
@@ -228,7 +239,8 @@ def activation() -> list[Case]:
             cases.append(Case(f"{tag}_{name}_special", module, dtype=dtype, options=options, x=special))
             cases.append(Case(f"{tag}_{name}_empty", module, (2, 0, 3), dtype, options=options))
         # PReLU's channels are dimension 1, of an unbatched image too; below two dimensions there is one.
-        for shape, count in (((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1), ((3, 4, 5), 4), ((3, 4, 5), 1), ((4, 6), 6),
+        for shape, count in (((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1), ((3, 4, 5), 4), ((3, 4, 5), 1),
+                             ((4, 6), 6),
                              ((4, 6), 1), ((7,), 1), ((2, 5, 3), 5), ((0, 3, 2, 2), 3), ((2, 3, 2, 2, 3), 3)):
             name = f"{tag}_prelu_{'x'.join(map(str, shape))}_{count}_random"
             cases.append(Case(name, nn.PReLU(count), shape, dtype))
@@ -237,7 +249,8 @@ def activation() -> list[Case]:
 
 def sequential() -> list[Case]:
     """Nests that tests/layers/golden_network_test.cpp builds under the same names."""
-    nested = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(4, 3, 2, stride=2)),
+    nested = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1),
+                           nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(4, 3, 2, stride=2)),
                            nn.PReLU(3))
     named = nn.Sequential()
     named.add_module("stem", nn.Conv2d(1, 3, (3, 1), padding=(1, 0), padding_mode="reflect"))
@@ -245,9 +258,11 @@ def sequential() -> list[Case]:
     named.add_module("tail", nn.Sequential())
     named.tail.add_module("norm", nn.BatchNorm2d(3))
     named.tail.add_module("act", nn.Tanh())
-    return [Case("nested", nested, (2, 2, 5, 6)), Case("nested_unbatched", nn.Sequential(*list(nested)[:2]), (2, 5, 6)),
+    return [Case("nested", nested, (2, 2, 5, 6)), Case("nested_unbatched", nn.Sequential(*list(nested)[:2]),
+                                                       (2, 5, 6)),
             Case("named", named, (2, 1, 6, 5)), Case("empty", nn.Sequential(), (2, 3)),
-            Case("unbatched_prelu", nn.Sequential(nn.ConvTranspose2d(2, 5, 3, padding=1), nn.PReLU(4)), (2, 4, 6))]
+            Case("unbatched_prelu", nn.Sequential(nn.ConvTranspose2d(2, 5, 3, padding=1), nn.PReLU(4)),
+                 (2, 4, 6))]
 
 
 # --- whole networks -----------------------------------------------------------------------------
@@ -267,7 +282,8 @@ def dcgan() -> nn.Module:
     widths, layers = [16, 32, 16, 8, 4], []
     for index, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
         geometry = dict(stride=1, padding=0) if index == 0 else dict(stride=2, padding=1)
-        layers += [nn.ConvTranspose2d(fan_in, fan_out, 4, bias=False, **geometry), nn.BatchNorm2d(fan_out), nn.ReLU(True)]
+        layers += [nn.ConvTranspose2d(fan_in, fan_out, 4, bias=False, **geometry), nn.BatchNorm2d(fan_out),
+                   nn.ReLU(True)]
     layers += [nn.ConvTranspose2d(widths[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]
     return Named(main=nn.Sequential(*layers))
 
@@ -278,7 +294,8 @@ def fsrcnn() -> nn.Module:
     for _ in range(2):
         mid += [nn.Conv2d(6, 6, 3, padding=1), nn.PReLU(6)]
     mid += [nn.Conv2d(6, 16, 1), nn.PReLU(16)]
-    return Named(first_part=nn.Sequential(nn.Conv2d(1, 16, 5, padding=2), nn.PReLU(16)), mid_part=nn.Sequential(*mid),
+    return Named(first_part=nn.Sequential(nn.Conv2d(1, 16, 5, padding=2), nn.PReLU(16)),
+                 mid_part=nn.Sequential(*mid),
                  last_part=nn.ConvTranspose2d(16, 1, 9, stride=3, padding=4, output_padding=2))
 
 
@@ -286,22 +303,28 @@ def decoder() -> nn.Module:
     """A decoder as in VAEs and pix2pix: blocks in blocks, padding by reflection, odd sizes."""
 
     def up(fan_in: int, fan_out: int) -> nn.Module:
-        return nn.Sequential(nn.ConvTranspose2d(fan_in, fan_out, 4, 2, 1, bias=False), nn.BatchNorm2d(fan_out),
+        return nn.Sequential(nn.ConvTranspose2d(fan_in, fan_out, 4, 2, 1, bias=False),
+                             nn.BatchNorm2d(fan_out),
                              nn.LeakyReLU(0.2))
 
-    return Named(stem=nn.Sequential(nn.Conv2d(12, 16, 3, padding=1, padding_mode="reflect"), nn.LeakyReLU(0.2)),
+    return Named(stem=nn.Sequential(nn.Conv2d(12, 16, 3, padding=1, padding_mode="reflect"),
+                                    nn.LeakyReLU(0.2)),
                  up=nn.Sequential(up(16, 12), up(12, 8)),
-                 refine=nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=4, padding_mode="replicate"), nn.PReLU(),
-                                      nn.Conv2d(8, 3, 7, padding=3, padding_mode="reflect")), out=nn.Sigmoid())
+                 refine=nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=4, padding_mode="replicate"),
+                                      nn.PReLU(),
+                                      nn.Conv2d(8, 3, 7, padding=3, padding_mode="reflect")),
+                 out=nn.Sigmoid())
 
 
 def mlp() -> nn.Module:
-    return nn.Sequential(nn.Linear(10, 24), nn.Tanh(), nn.Linear(24, 24, bias=False), nn.LeakyReLU(), nn.Linear(24, 5),
+    return nn.Sequential(nn.Linear(10, 24), nn.Tanh(), nn.Linear(24, 24, bias=False), nn.LeakyReLU(),
+                         nn.Linear(24, 5),
                          nn.Sigmoid())
 
 
 def networks() -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
-    return {"dcgan": (dcgan(), (2, 16, 1, 1)), "fsrcnn": (fsrcnn(), (1, 1, 13, 18)), "decoder": (decoder(), (2, 12, 5, 7)),
+    return {"dcgan": (dcgan(), (2, 16, 1, 1)), "fsrcnn": (fsrcnn(), (1, 1, 13, 18)),
+            "decoder": (decoder(), (2, 12, 5, 7)),
             "mlp": (mlp(), (6, 10))}
 
 
@@ -311,11 +334,15 @@ def networks() -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
 def invalid_calls() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """(name, key phrase of PyTorch's message, call). tests/layers/error_test.cpp makes the same calls."""
     z = torch.zeros
-    yield "conv_transpose2d_groups_in", "in_channels must be divisible by groups", lambda: nn.ConvTranspose2d(3, 4, 2, groups=2)
-    yield "conv_transpose2d_groups_out", "out_channels must be divisible by groups", lambda: nn.ConvTranspose2d(4, 3, 2, groups=2)
-    yield ("conv_transpose2d_rank", "Expected 3D (unbatched) or 4D (batched) input to conv_transpose2d, but got input of size: [3, 4]",
+    yield ("conv_transpose2d_groups_in", "in_channels must be divisible by groups",
+           lambda: nn.ConvTranspose2d(3, 4, 2, groups=2))
+    yield ("conv_transpose2d_groups_out", "out_channels must be divisible by groups",
+           lambda: nn.ConvTranspose2d(4, 3, 2, groups=2))
+    yield ("conv_transpose2d_rank",
+           "Expected 3D (unbatched) or 4D (batched) input to conv_transpose2d, but got input of size: [3, 4]",
            lambda: nn.ConvTranspose2d(3, 4, 2)(z(3, 4)))
-    yield ("conv_transpose2d_channels", "expected input[1, 3, 5, 6] to have 4 channels, but got 3 channels instead",
+    yield ("conv_transpose2d_channels",
+           "expected input[1, 3, 5, 6] to have 4 channels, but got 3 channels instead",
            lambda: nn.ConvTranspose2d(4, 2, 3)(z(1, 3, 5, 6)))
     yield ("conv_transpose2d_too_small", "Output size is too small",
            lambda: nn.ConvTranspose2d(1, 1, 3, padding=3)(z(1, 1, 3, 3)))
@@ -327,25 +354,35 @@ def invalid_calls() -> Iterator[tuple[str, str, Callable[[], Any]]]:
            lambda: nn.ConvTranspose2d(1, 1, 3, stride=2)(z(1, 1, 4, 5), output_size=[11, 11]))
     yield ("conv_transpose2d_output_size_range", "but valid sizes range from [9, 11] to [10, 12]",
            lambda: nn.ConvTranspose2d(1, 1, 3, stride=2)(z(1, 1, 4, 5), output_size=[8, 11]))
-    yield ("conv2d_rank", "Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: [3]",
+    yield ("conv2d_rank",
+           "Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: [3]",
            lambda: nn.Conv2d(3, 4, 2)(z(3)))
-    yield ("conv2d_channels", "to have 4 channels, but got 3 channels instead", lambda: nn.Conv2d(4, 2, 3)(z(3, 5, 6)))
-    yield ("conv2d_kernel_size", "Calculated padded input size per channel: (3 x 4). Kernel size: (5 x 3). Kernel size can't be "
+    yield ("conv2d_channels", "to have 4 channels, but got 3 channels instead",
+           lambda: nn.Conv2d(4, 2, 3)(z(3, 5, 6)))
+    yield ("conv2d_kernel_size",
+           "Calculated padded input size per channel: (3 x 4). Kernel size: (5 x 3). Kernel size can't be "
            "greater than actual input size", lambda: nn.Conv2d(1, 1, (3, 3), dilation=(2, 1))(z(1, 1, 3, 4)))
     yield ("conv2d_reflect", "Padding size should be less than the corresponding input dimension",
            lambda: nn.Conv2d(1, 1, 3, padding=3, padding_mode="reflect")(z(1, 1, 3, 5)))
     yield "conv2d_groups", "in_channels must be divisible by groups", lambda: nn.Conv2d(4, 6, 3, groups=3)
-    yield "conv2d_stride", "non-positive stride is not supported", lambda: nn.Conv2d(1, 1, 3, stride=0)(z(1, 1, 5, 5))
-    yield "conv2d_padding", "negative padding is not supported", lambda: nn.Conv2d(1, 1, 3, padding=-1)(z(1, 1, 5, 5))
-    yield ("conv2d_empty_image", "Only zero batch or zero channel inputs are supported, but got input shape: [1, 1, 0, 5]",
+    yield ("conv2d_stride", "non-positive stride is not supported",
+           lambda: nn.Conv2d(1, 1, 3, stride=0)(z(1, 1, 5, 5)))
+    yield ("conv2d_padding", "negative padding is not supported",
+           lambda: nn.Conv2d(1, 1, 3, padding=-1)(z(1, 1, 5, 5)))
+    yield ("conv2d_empty_image",
+           "Only zero batch or zero channel inputs are supported, but got input shape: [1, 1, 0, 5]",
            lambda: nn.Conv2d(1, 1, 3, padding=2)(z(1, 1, 0, 5)))
-    yield ("conv_transpose2d_empty_image", "Only zero batch or zero channel inputs are supported, but got input shape: [1, 1, 4, 0]",
+    yield ("conv_transpose2d_empty_image",
+           "Only zero batch or zero channel inputs are supported, but got input shape: [1, 1, 4, 0]",
            lambda: nn.ConvTranspose2d(1, 1, 3)(z(1, 1, 4, 0)))
     yield ("linear_features", "mat1 and mat2 shapes cannot be multiplied (6x4 and 5x7)",
            lambda: nn.Linear(5, 7)(z(2, 3, 4)))
-    yield "batch_norm2d_rank", "expected 4D input (got 3D input)", lambda: nn.BatchNorm2d(3).eval()(z(3, 4, 5))
+    yield ("batch_norm2d_rank", "expected 4D input (got 3D input)",
+           lambda: nn.BatchNorm2d(3).eval()(z(3, 4, 5)))
     yield ("batch_norm2d_channels", "running_mean should contain 4 elements not 3",
            lambda: nn.BatchNorm2d(3).eval()(z(2, 4, 5, 5)))
-    yield ("prelu_channels", "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 and channel size = 4",
+    yield ("prelu_channels",
+           "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 and channel size = 4",
            lambda: nn.PReLU(3)(z(2, 4, 5, 5)))
-    yield ("prelu_unbatched", "Found parameter numbers = 3 and channel size = 5", lambda: nn.PReLU(3)(z(3, 5, 5)))
+    yield ("prelu_unbatched", "Found parameter numbers = 3 and channel size = 5",
+           lambda: nn.PReLU(3)(z(3, 5, 5)))

@@ -182,7 +182,8 @@ def differences(path: str, entries: dict[str, torch.Tensor]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", metavar="FOLDER", default=FOLDER, help="default: tests/golden")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a value differs")
     args = parser.parse_args()

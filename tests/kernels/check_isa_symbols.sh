@@ -1,7 +1,7 @@
 #!/bin/sh
 # check_isa_symbols.sh <nm> <namespace> <object>...
-# Fails if an object compiled for one instruction set defines a weak symbol outside its own namespace: the linker keeps
-# one definition of such a symbol for the whole program, and CPUs without that instruction set would run it.
+# Fails if an object compiled for one instruction set defines a weak symbol outside its own namespace: the linker
+# keeps one definition of such a symbol for the whole program, and CPUs without that instruction set would run it.
 # DW.ref.* is a pointer, no code.
 set -eu
 nm=$1 namespace=$2

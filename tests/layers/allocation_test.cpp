@@ -3,10 +3,10 @@
 #include <new>
 #include <string>
 
-#include "values.h"
 #include <gtest/gtest.h>
 
 #include <upconv/kernels/convolution.h>
+#include <upconv/tests/layers/values.h>
 #include <upconv/upconv.h>
 
 // A warm forward_into allocates nothing. This program replaces operator new, so it is one of its own.

@@ -1,11 +1,10 @@
-#include "golden.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include <upconv/framework/hdf5.h>
+#include <upconv/tests/layers/golden.h>
 
 namespace upconv::testing {
 

@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "golden.h"
-
 #include <upconv/kernels/convolution.h>
+#include <upconv/tests/layers/golden.h>
 
 // PyTorch's convolutions, for every row of the CPU's table. Exact cases must be met bit for bit. The others
 // may err by 2^-21 of the largest sum of |x * w| and, of 16-bit types, one unit in the last place: results

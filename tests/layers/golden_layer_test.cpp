@@ -1,11 +1,10 @@
 #include <cmath>
 #include <memory>
 
-#include "golden.h"
-
 #include <upconv/kernels/activation.h>
 #include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/tests/layers/golden.h>
 
 // PyTorch's Linear, BatchNorm2d and activations, for every row of the CPU's tables.
 

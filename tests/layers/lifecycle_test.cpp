@@ -2,10 +2,10 @@
 #include <limits>
 #include <vector>
 
-#include "values.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <upconv/tests/layers/values.h>
 #include <upconv/upconv.h>
 
 // The life of a module: construct, load, prepare, forward; and what happens in any other order.

@@ -2,13 +2,13 @@
 #include <string>
 #include <vector>
 
-#include "values.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/tests/layers/values.h>
 #include <upconv/upconv.h>
 
 // What explain says, what the trace sink is told, and kernels forced by name, seen from layers.

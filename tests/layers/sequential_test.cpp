@@ -2,10 +2,10 @@
 #include <cmath>
 #include <vector>
 
-#include "values.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <upconv/tests/layers/values.h>
 #include <upconv/upconv.h>
 
 // Names, nesting, what runs in place, and that fusing an activation into a convolution changes no value.

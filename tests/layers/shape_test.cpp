@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "values.h"
 #include <gtest/gtest.h>
 
+#include <upconv/tests/layers/values.h>
 #include <upconv/upconv.h>
 
 // Unbatched and empty inputs, one-pixel images, and sizes asked for.

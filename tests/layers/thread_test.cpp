@@ -4,10 +4,10 @@
 #include <thread>
 #include <vector>
 
-#include "values.h"
 #include <gtest/gtest.h>
 
 #include <upconv/kernels/convolution.h>
+#include <upconv/tests/layers/values.h>
 #include <upconv/upconv.h>
 
 // One prepared module, many threads, each with a context of its own; and runs that repeat bit for bit.
