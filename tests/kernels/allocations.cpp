@@ -15,6 +15,10 @@ std::size_t allocation_count() {
 }  // namespace upconv::test
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+bool upconv::test::counts_allocations() {
+  return true;
+}
+
 // glibc lets a program bring its own malloc; this one counts. operator new calls malloc or aligned_alloc.
 extern "C" {
 void* __libc_malloc(std::size_t bytes);
@@ -33,5 +37,9 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t bytes) {
   *memory = __libc_memalign(alignment, bytes);
   return *memory == nullptr ? ENOMEM : 0;
 }
+}
+#else
+bool upconv::test::counts_allocations() {
+  return false;
 }
 #endif

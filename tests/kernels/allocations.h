@@ -4,8 +4,10 @@
 
 namespace upconv::test {
 
-/// Calls of malloc and operator new in this process so far, on any thread. Always 0 in sanitizer builds,
-/// which bring their own.
+/// Calls of malloc and operator new in this process so far, on any thread. Always 0 where they cannot be
+/// counted.
 std::size_t allocation_count();
+/// False in sanitizer builds, which bring their own malloc.
+bool counts_allocations();
 
 }  // namespace upconv::test
