@@ -23,22 +23,21 @@
 //
 // Flagship, n8 32->32 512x1024 k3x7 (180 GFLOP), H200, CUDA 13.0, driver 580, medians, random normal inputs:
 //
-//            predicted   measured       of the matrix rate        shared memory   DRAM
-//   tf32     0.44 ms     0.49-0.50 ms   79 % busy at 1.72-1.76 GHz   50 %         2.15 TB/s (1.055 GB; 1.074
-//   needed) f16      0.24 ms     0.27-0.29 ms   75 % at 1.68 GHz             48 %         1.9 TB/s bf16 0.24
-//   ms     0.27-0.28 ms fp32     1.25 ms     1.30-1.35 ms   89 % at 1.78 GHz             50 %         0.8
-//   TB/s
+//           predicted   measured       tensor pipe busy      shared memory   DRAM
+//   tf32    0.44 ms     0.49-0.50 ms   79 %, 1.72-1.76 GHz   50 %            1.055 GB
+//   f16     0.24 ms     0.27-0.29 ms   75 %, 1.68 GHz        48 %            0.515 GB
+//   bf16    0.24 ms     0.27-0.28 ms
+//   fp32    1.30 ms     1.30-1.35 ms   89 %, 1.78 GHz        50 %            1.054 GB
 //
 // 128 of 132 multiprocessors have work (3 %), and the GPU is at its power limit, below its 1.98 GHz.
 //
 // Tried and lost, in TF32 ms on the flagship:
-//   - A operands of two chunks in registers (64 of them), rounding the next while the last multiplies: 0.60
-//   against 0.51.
+//   - A operands of two chunks in registers (64 of them), rounding the next while the last multiplies:
+//     0.60 against 0.51.
 //   - Bias and activation branched per channel, stores that reuse four registers: 0.52 against 0.49 (f16
-//   0.319 against
-//     0.277): the end of a row was 1400 of its 7000 clocks.
-//   - Named barriers by which the two warpgroups take turns to issue: 0.494 against 0.494-0.502; not worth a
-//   protocol.
+//     0.319 against 0.277): the end of a row was 1400 of its 7000 clocks.
+//   - Named barriers by which the two warpgroups take turns to issue: 0.494 against 0.494-0.502; not worth
+//     a protocol.
 //   - N = 32 for each kh apart, shifted reads for every kw (the first study): 0.65 at the same rounding.
 // A product costs N / 2 clocks from N = 32 on and never fewer than 13 (measured, A in registers, two
 // warpgroups).
