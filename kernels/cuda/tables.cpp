@@ -1,5 +1,6 @@
 #include <array>
 
+#include <upconv/kernels/cuda/direct_wgmma.h>
 #include <upconv/kernels/cuda/rows.h>
 #include <upconv/kernels/cuda/tables.h>
 
@@ -26,6 +27,14 @@ std::size_t cublaslt_workspace(const Problem&, const ExecutionContext&) {
 std::span<const ConvRow> convolution_rows() {
   static constexpr std::array kRows = {
       ConvRow{"cuda.cublaslt", cublaslt::supports, cublaslt_workspace, cublaslt::launch},
+      ConvRow{"cuda.direct_wgmma.tf32.sm90", direct_wgmma::supports_tf32, no_workspace,
+              direct_wgmma::launch_tf32},
+      ConvRow{"cuda.direct_wgmma.f16.sm90", direct_wgmma::supports_f16, no_workspace,
+              direct_wgmma::launch_f16},
+      ConvRow{"cuda.direct_wgmma.bf16.sm90", direct_wgmma::supports_bf16, no_workspace,
+              direct_wgmma::launch_bf16},
+      ConvRow{"cuda.direct_wgmma.fp32.sm90", direct_wgmma::supports_fp32, no_workspace,
+              direct_wgmma::launch_fp32},
       ConvRow{"cuda.plain", always, no_workspace, plain::launch},
   };
   return kRows;
@@ -51,8 +60,9 @@ std::span<const ChannelAffineRow> channel_affine_rows() {
   return kRows;
 }
 
-Tensor pack_weight(const ConvProblem&, const ConstTensorView&, Device) {
-  return {};  // both rows read the weight as PyTorch stores it
+/// The other rows read the weight as PyTorch stores it.
+Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
+  return direct_wgmma::pack_weight(problem, weight, device);
 }
 
 }  // namespace upconv::kernels::cuda

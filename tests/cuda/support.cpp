@@ -25,13 +25,42 @@ double unit_of(DType dtype) {
 
 std::vector<kernels::ConvProblem> gpu_problems() {
   std::vector<kernels::ConvProblem> problems;
-  for (const char* text : {"n2ci64ih6iw5co48kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
-                           "n3ci13ih7iw3co11kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
-                           "n1ci15ih6iw7co13kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
-                           "n3ci64ih6iw8co48kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
-                           "n1ci3ih4iw4co3kh1kw1_s2x2_p0x0_op1x1_d1x1_g1_f32",
-                           "n1ci3ih7iw11co2kh11kw13_s2x3_p4x5_op1x2_d1x1_g1_f32",  // taps beyond one chunk
-                           "n1ci2ih2iw2co3kh3kw3_s1x1_p5x7_replicate_d1x1_g1_f32"}) {
+  for (const char* text :
+       {"n2ci64ih6iw5co48kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
+        "n3ci13ih7iw3co11kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32",
+        "n1ci15ih6iw7co13kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
+        "n3ci64ih6iw8co48kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
+        "n1ci3ih4iw4co3kh1kw1_s2x2_p0x0_op1x1_d1x1_g1_f32",
+        "n1ci3ih7iw11co2kh11kw13_s2x3_p4x5_op1x2_d1x1_g1_f32",  // taps beyond one chunk
+        "n1ci2ih2iw2co3kh3kw3_s1x1_p5x7_replicate_d1x1_g1_f32",
+        // For the direct convolution on matrix units: whole boxes, tails, halves of a k step,
+        // more chunks than a ring has stages, several tiles, every height, padding of all kinds.
+        "n1ci32ih40iw256co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32",
+        "n2ci32ih11iw136co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32",
+        "n1ci20ih17iw260co40kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32",
+        "n1ci64ih9iw136co64kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32",
+        "n2ci24ih13iw72co36kh3kw7_s1x1_p1x3_op0x0_d1x1_g3_f32",
+        "n2ci16ih21iw200co16kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32",
+        "n1ci9ih21iw199co33kh3kw3_s1x1_p1x1_zeros_d1x1_g1_f32",
+        "n3ci8ih16iw64co8kh3kw5_s1x1_p0x2_op0x0_d1x1_g1_f32",
+        "n1ci12ih300iw5co9kh3kw1_s1x1_p1x0_op0x0_d1x1_g1_f32",
+        "n2ci32ih15iw129co32kh1kw7_s1x1_p0x3_op0x0_d1x1_g1_f32",
+        "n2ci17ih15iw80co34kh1kw5_s1x1_p0x0_zeros_d1x1_g1_f32",
+        "n1ci48ih12iw64co24kh1kw3_s1x1_p0x1_op0x0_d1x1_g1_f32",
+        "n1ci32ih24iw128co64kh1kw1_s1x1_p1x2_op0x0_d1x1_g1_f32",
+        "n1ci32ih26iw136co32kh5kw5_s1x1_p2x2_op0x0_d1x1_g1_f32",
+        "n1ci10ih33iw40co20kh5kw1_s1x1_p2x0_op0x0_d1x1_g1_f32",
+        "n1ci64ih9iw72co18kh5kw7_s1x1_p2x3_zeros_d1x1_g1_f32",
+        "n2ci16ih18iw96co16kh5kw3_s1x1_p4x3_op0x0_d1x1_g1_f32",
+        "n1ci32ih26iw136co32kh7kw7_s1x1_p3x3_op0x0_d1x1_g1_f32",
+        "n1ci64ih8iw64co10kh7kw7_s1x1_p6x6_op0x0_d1x1_g1_f32",
+        "n1ci8ih30iw40co8kh7kw5_s1x1_p0x0_op0x0_d1x1_g1_f32",
+        "n1ci11ih30iw33co21kh7kw3_s1x1_p3x1_zeros_d1x1_g1_f32",
+        "n1ci8ih64iw9co8kh7kw1_s1x1_p3x0_op0x0_d1x1_g1_f32",
+        "n2ci32ih5iw40co32kh3kw7_s1x1_p4x9_zeros_d1x1_g1_f32",
+        "n2ci32ih9iw40co32kh5kw7_s1x1_p6x8_op0x0_d1x1_g1_f32",
+        "n70ci8ih2iw3co8kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32",
+        "n1ci40ih3iw8co120kh3kw3_s1x1_p1x1_op0x0_d1x1_g10_f32"}) {
     problems.push_back(kernels::ConvProblem::parse(text));
   }
   for (const kernels::ConvProblem& problem : corner_problems())

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <upconv/kernels/cuda/device/direct_traits.cuh>
+
+/// A thread's pixels in registers. The products' row m of a 16-row warp tile is not pixel m: a thread's rows
+/// are kRun consecutive pixels, so that the A operand of the next kw is the thread's own registers, one pixel
+/// further on. A chunk is therefore read from shared memory and rounded once, whatever the kernel's width.
+namespace upconv::kernels::cuda::device {
+
+/// What a thread reads of a chunk, as it lies in memory: columns kFirst ... of its run in the channels lane%4
+/// + 4c. Half h of the k step is, in tf32, channel c = h; in 16 bits the pair of channels c = 2h and 2h + 1.
+template <class Traits>
+struct Window {
+  static constexpr int kWords = Traits::kWindow * static_cast<int>(sizeof(typename Traits::Element)) / 4;
+  std::uint32_t x[Traits::kChannels / 4][kWords];
+};
+
+/// The A operands: `a[part][i]` holds columns i and i + kBlocks (the two rows of a thread) of both halves, in
+/// the order of the instruction, which wants four consecutive registers. Block b at kw reads a[part][kw + b].
+template <class Traits>
+struct Operands {
+  std::uint32_t a[Traits::kParts][Traits::kKw + Traits::kBlocks - 1][4];
+};
+
+__device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x) {
+  std::uint32_t rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
+  return rounded;
+}
+
+/// The same value in a register of its own.
+__device__ __forceinline__ std::uint32_t copy_register(std::uint32_t x) {
+  std::uint32_t copied;
+  asm volatile("mov.b32 %0, %1;" : "=r"(copied) : "r"(x));
+  return copied;
+}
+
+/// The 16-bit elements `which` of two words, the first in the low half. Stays where it is written.
+__device__ __forceinline__ std::uint32_t pair_of(std::uint32_t low, std::uint32_t high, int which) {
+  std::uint32_t pair;
+  asm volatile("prmt.b32 %0, %1, %2, %3;"
+               : "=r"(pair)
+               : "r"(low), "r"(high), "r"(which == 0 ? 0x5410 : 0x7632));
+  return pair;
+}
+
+template <int kCount>
+__device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) {
+  static_assert(kCount == 1 || kCount == 2 || kCount == 4);
+  if constexpr (kCount == 1) {
+    to[0] = *static_cast<const std::uint32_t*>(from);
+  } else if constexpr (kCount == 4) {
+    const uint4 v = *static_cast<const uint4*>(from);
+    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+  } else {
+    const uint2 v = *static_cast<const uint2*>(from);
+    to[0] = v.x, to[1] = v.y;
+  }
+}
+
+/// `run` points at the thread's run in the tile [kChannels][kPitch], channel lane % 4.
+template <class Traits>
+__device__ __forceinline__ void load_window(Window<Traits>& window, const typename Traits::Element* run) {
+  constexpr int kWords =
+      Traits::kRun * static_cast<int>(sizeof(typename Traits::Element)) / 4;  // of a vector
+#pragma unroll
+  for (int c = 0; c < Traits::kChannels / 4; ++c) {
+#pragma unroll
+    for (int v = 0; v < Traits::kWindow / Traits::kRun; ++v)
+      load_words<kWords>(&window.x[c][v * kWords],
+                         run + 4 * c * Traits::kPitch + Traits::kFirst + v * Traits::kRun);
+  }
+}
+
+/// All bits that are set in some word.
+template <class Traits>
+__device__ __forceinline__ std::uint32_t any_bits(const Window<Traits>& window) {
+  std::uint32_t bits = 0;
+#pragma unroll
+  for (const auto& channel : window.x) {
+#pragma unroll
+    for (const std::uint32_t x : channel)
+      bits |= x;
+  }
+  return bits;
+}
+
+/// Rounds or splits every element once and lays it where the products take it.
+template <class Traits>
+__device__ __forceinline__ void make_operands(Operands<Traits>& operands, const Window<Traits>& window) {
+  constexpr int kCount = Traits::kKw + Traits::kBlocks - 1;
+#pragma unroll
+  for (int i = 0; i < kCount + Traits::kBlocks; ++i) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      constexpr int kSkipped = Traits::kSkip - Traits::kFirst;
+      const auto place = [&](int part, std::uint32_t value) {
+        if (i < kCount) operands.a[part][i][2 * half] = copy_register(value);
+        if (i >= Traits::kBlocks) operands.a[part][i - Traits::kBlocks][2 * half + 1] = copy_register(value);
+      };
+      if constexpr (Traits::kHalves) {
+        const std::uint32_t low = window.x[2 * half][(kSkipped + i) / 2];
+        const std::uint32_t high = window.x[2 * half + 1][(kSkipped + i) / 2];
+        place(0, pair_of(low, high, (kSkipped + i) % 2));
+      } else {
+        const std::uint32_t x = window.x[half][kSkipped + i];
+        if constexpr (Traits::kSplit) {
+          const std::uint32_t high = x & 0xffffe000u;  // truncated, so that it cannot overflow
+          place(0, high);
+          place(1, round_to_tf32(__float_as_uint(__uint_as_float(x) - __uint_as_float(high))));
+        } else {
+          place(0, round_to_tf32(x));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace upconv::kernels::cuda::device

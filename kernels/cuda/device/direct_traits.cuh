@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include <upconv/kernels/cuda/device/barrier.cuh>
+#include <upconv/kernels/cuda/device/wgmma.cuh>
+
+/// Compile-time choices of the direct convolution, and its arguments.
+namespace upconv::kernels::cuda::device {
+
+enum class Arithmetic { tf32, f16, bf16, fp32 };
+
+/// What a launch tells the kernel. Channels are those of a group. Plain data, filled by the host's plan.
+struct DirectArguments {
+  const void* x;        // [n, groups * ci, ih, iw]
+  const void* weights;  // packed, see direct_pack.h
+  const void* bias;     // [groups * co] of y's type, or null
+  const void* slopes;   // prelu: [1] or [groups * co] of y's type, or null
+  void* y;              // [n, groups * co, oh, ow]
+  int n, groups, ci, co, ih, iw, oh, ow;
+  int lead_h, lead_w;  // output (oh, ow) begins to read at input (oh - lead_h, ow - lead_w)
+  int steps;           // chunks of input channels
+  int co_tiles;
+  int strips;      // of kPixels columns
+  int range_rows;  // output rows of an item
+  int items;       // strips * n * ranges
+  int stages;      // of each ring
+  int shift;       // columns between the tile's origin and the first vector read
+  bool boxes;      // rows are aligned well enough for the copy engine
+  bool vectors;    // y's rows are aligned well enough for vector stores
+  int activation;  // ActivationKind
+  int slope_stride;
+  float negative_slope;
+};
+
+/// kBlocks_: row blocks of 64 pixels that a warpgroup keeps, so that its strips are 64 or 128 pixels wide.
+template <Arithmetic kArithmetic_, int kKh_, int kKw_, int kCo_, int kBlocks_>
+struct DirectTraits {
+  static constexpr Arithmetic kArithmetic = kArithmetic_;
+  static constexpr int kKh = kKh_, kKw = kKw_;
+  static constexpr int kCo = kCo_;  // output channels of a block
+  static constexpr bool kHalves = kArithmetic == Arithmetic::f16 || kArithmetic == Arithmetic::bf16;
+  static constexpr bool kSplit = kArithmetic == Arithmetic::fp32;
+  using Element = std::conditional_t<kHalves, std::uint16_t, float>;
+  static constexpr Operand kOperand = kArithmetic == Arithmetic::f16    ? Operand::f16
+                                      : kArithmetic == Arithmetic::bf16 ? Operand::bf16
+                                                                        : Operand::tf32;
+
+  static constexpr int kParts = kSplit ? 2 : 1;  // an operand is a sum of so many TF32 numbers
+  static constexpr int kBlocks = kBlocks_;
+  static constexpr int kRun = 2 * kBlocks;            // consecutive pixels of a thread
+  static constexpr int kPixels = 64 * kBlocks;        // output columns of a warpgroup
+  static constexpr int kChannels = kHalves ? 16 : 8;  // input channels of a chunk: one k step
+  static constexpr int kPitch = kPixels + (kHalves ? 16 : 8);
+  static constexpr int kN = kKh * kCo;  // columns of a product: every kh at once
+  static constexpr int kChunkBytes = kChannels * kPitch * static_cast<int>(sizeof(Element));
+  static constexpr int kTapBytes = kParts * 2 * kN * 16;  // packed weights of one k step and kw
+
+  // The middle tap reads 4 columns behind a thread's first vector, so that "same" padding starts every row of
+  // the tile on a 16-byte boundary whatever the kernel's width.
+  static constexpr int kSkip = 4 - (kKw - 1) / 2;
+  static constexpr int kFirst = kSkip / kRun * kRun;
+  static constexpr int kWindow =
+      ((kSkip + kKw - 1 + kRun - 1 - kFirst) / kRun + 1) * kRun;    // columns it loads
+  static constexpr int kReach = kPixels - kRun + kFirst + kWindow;  // columns that are read at shift 0
+
+  static constexpr int kConsumers = 2, kConsumerThreads = 128;
+  static constexpr int kThreads = 128 * (kConsumers + 1);
+  static constexpr int kProducerThreads = 64;  // for each ring, when threads copy
+  static constexpr int kMaxStages = 12;
+
+  static_assert(kBlocks == 1 || (kBlocks == 2 && !kSplit));  // fp32 has its sums in registers as well
+  static_assert(kKh >= 1 && kKw >= 1 && kKw <= 7 && kSkip >= 1);
+  static_assert(kN % 8 == 0 && kN <= 256);
+  static_assert(kPitch * sizeof(Element) % 16 == 0 && kReach <= kPitch);
+  // 8 words between channels: a warp's vector reads (8 pixel runs, 4 channels) fall on different banks.
+  static_assert(kPitch * sizeof(Element) / 4 % 32 == 8);
+  static_assert(kChunkBytes % 128 == 0);
+};
+
+/// Shared memory of a block; the rings and the weights follow it.
+template <class Traits>
+struct DirectShared {
+  Barrier full[Traits::kConsumers][Traits::kMaxStages];
+  Barrier empty[Traits::kConsumers][Traits::kMaxStages];
+  Barrier weights;
+  float bias[Traits::kCo];
+  float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
+
+  static constexpr int kHeaderBytes = 1024;
+  __device__ unsigned char* ring(int consumer, int stages) {
+    return reinterpret_cast<unsigned char*>(this) + kHeaderBytes + consumer * stages * Traits::kChunkBytes;
+  }
+  __device__ unsigned char* weight_tile(int stages) { return ring(Traits::kConsumers, stages); }
+  static constexpr int bytes(int stages, int steps) {
+    return kHeaderBytes + Traits::kConsumers * stages * Traits::kChunkBytes +
+           steps * Traits::kKw * Traits::kTapBytes;
+  }
+};
+
+/// A strip of output: rows [oh0, oh0 + rows) of columns [ow0, ow0 + kPixels) of image n.
+struct DirectItem {
+  int n, ow0, oh0, rows;
+};
+
+template <class Traits>
+__device__ __forceinline__ DirectItem item_at(const DirectArguments& p, int index) {
+  const int strip = index % p.strips;
+  const int rest = index / p.strips;
+  const int oh0 = rest / p.n * p.range_rows;
+  return {rest % p.n, strip * Traits::kPixels, oh0, min(p.range_rows, p.oh - oh0)};
+}
+
+}  // namespace upconv::kernels::cuda::device

@@ -1,0 +1,207 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include <cuda_runtime.h>
+
+#include <upconv/framework/context.h>
+#include <upconv/framework/cuda_check.h>
+#include <upconv/framework/error.h>
+#include <upconv/kernels/cuda/device/direct_mainloop.cuh>
+#include <upconv/kernels/cuda/direct_wgmma.h>
+
+/// How a direct convolution is laid over a GPU, and its launch. For the .cu file of each mode.
+namespace upconv::kernels::cuda::direct_wgmma {
+
+struct Launch {
+  dim3 grid;
+  int shared_bytes = 0;
+};
+
+/// Fills in what follows from the sizes, the padding and the pointers: strips, ranges, stages, alignment.
+template <class Traits>
+Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
+  using Shared = device::DirectShared<Traits>;
+  constexpr int kElement = static_cast<int>(sizeof(typename Traits::Element));
+  constexpr int kAlign = 16 / kElement;
+  Launch launch;
+  p.steps = (p.ci + Traits::kChannels - 1) / Traits::kChannels;
+  p.co_tiles = (p.co + Traits::kCo - 1) / Traits::kCo;
+  p.strips = (p.ow + Traits::kPixels - 1) / Traits::kPixels;
+  const int room = static_cast<int>(caps.shared_memory_per_block) - Shared::bytes(0, p.steps);
+  p.stages = std::min(room / (Traits::kConsumers * Traits::kChunkBytes), Traits::kMaxStages);
+  launch.shared_bytes = Shared::bytes(p.stages, p.steps);
+
+  p.shift = 0;
+  p.boxes = p.iw % kAlign == 0 && reinterpret_cast<std::uintptr_t>(p.x) % 16 == 0;
+  if (p.boxes) {
+    const int lead = p.lead_w + Traits::kSkip;
+    while ((lead + p.shift) % kAlign != 0 && p.shift < kAlign)
+      p.shift += Traits::kRun;
+    p.boxes = (lead + p.shift) % kAlign == 0 && Traits::kReach + p.shift <= Traits::kPitch;
+    if (!p.boxes) p.shift = 0;
+  }
+  p.vectors =
+      p.ow % Traits::kRun == 0 && reinterpret_cast<std::uintptr_t>(p.y) % (Traits::kRun * kElement) == 0;
+
+  // As many row ranges as make the busiest worker's rows, those computed twice included, fewest.
+  launch.grid.y = static_cast<unsigned>(p.groups * p.co_tiles);
+  const int blocks = std::max(1, caps.multiprocessors / static_cast<int>(launch.grid.y));
+  const std::int64_t workers = std::int64_t{blocks} * Traits::kConsumers;
+  const std::int64_t columns = std::int64_t{p.strips} * p.n;
+  std::int64_t best = std::numeric_limits<std::int64_t>::max();
+  for (int ranges = 1; ranges <= std::min(p.oh, 1024); ++ranges) {
+    const int rows = (p.oh + ranges - 1) / ranges;
+    const std::int64_t items = columns * ((p.oh + rows - 1) / rows);
+    const std::int64_t cost = (items + workers - 1) / workers * (rows + Traits::kKh - 1);
+    if (cost >= best || items > std::numeric_limits<int>::max()) continue;
+    best = cost;
+    p.range_rows = rows;
+    p.items = static_cast<int>(items);
+  }
+  const int needed = (p.items + Traits::kConsumers - 1) / Traits::kConsumers;
+  launch.grid.x = static_cast<unsigned>(std::min(needed, blocks));
+  return launch;
+}
+
+/// cuTensorMapEncodeTiled, which the runtime finds in the driver, so that nothing links against it.
+inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
+  void* function = nullptr;
+  cudaDriverEntryPointQueryResult found{};
+  upconv::cuda::check(
+      cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found),
+      "cudaGetDriverEntryPointByVersion");
+  if (found != cudaDriverEntryPointSuccess) {
+    throw DeviceError("the NVIDIA driver lacks cuTensorMapEncodeTiled: it needs version 525 or newer");
+  }
+  return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(function);
+}
+
+/// Describes x as [n][groups][ci][ih][iw] in boxes of one chunk. False if it is beyond what the copy engine
+/// counts.
+template <class Traits>
+bool encode_input(const device::DirectArguments& p, CUtensorMap& map) {
+  static const auto encode = tensor_map_encoder();  // the same in every process of this driver
+  constexpr auto kType = Traits::kArithmetic == device::Arithmetic::f16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                         : Traits::kArithmetic == device::Arithmetic::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                                                                           : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+  const auto row = static_cast<cuuint64_t>(p.iw) * sizeof(typename Traits::Element);
+  const cuuint64_t plane = row * static_cast<cuuint64_t>(p.ih), group = plane * static_cast<cuuint64_t>(p.ci);
+  const cuuint64_t sizes[5] = {static_cast<cuuint64_t>(p.iw), static_cast<cuuint64_t>(p.ih),
+                               static_cast<cuuint64_t>(p.ci), static_cast<cuuint64_t>(p.groups),
+                               static_cast<cuuint64_t>(p.n)};
+  const cuuint64_t strides[4] = {row, plane, group, group * static_cast<cuuint64_t>(p.groups)};
+  const cuuint32_t box[5] = {Traits::kPitch, 1, Traits::kChannels, 1, 1};
+  const cuuint32_t steps[5] = {1, 1, 1, 1, 1};
+  return encode(&map, kType, 5, const_cast<void*>(p.x), sizes, strides, box, steps,
+                CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+}
+
+template <class Traits>
+void launch(device::DirectArguments p, ExecutionContext& ctx) {
+  const upconv::cuda::DeviceGuard guard(ctx.device().index());
+  const Launch launch = plan<Traits>(p, ctx.caps());
+  CUtensorMap map{};
+  if (p.boxes && !encode_input<Traits>(p, map)) p.boxes = false, p.shift = 0;
+  const auto kernel = device::direct_convolution<Traits>;
+  upconv::cuda::check(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes),
+      "cudaFuncSetAttribute");
+  cudaLaunchConfig_t config{};
+  config.gridDim = launch.grid;
+  config.blockDim = dim3(Traits::kThreads);
+  config.dynamicSmemBytes = static_cast<std::size_t>(launch.shared_bytes);
+  config.stream = static_cast<cudaStream_t>(ctx.stream());
+  upconv::cuda::check(cudaLaunchKernelEx(&config, kernel, map, p), "cudaLaunchKernelEx");
+}
+
+constexpr device::Arithmetic arithmetic_of(Mode mode) {
+  switch (mode) {
+    case Mode::tf32:
+      return device::Arithmetic::tf32;
+    case Mode::f16:
+      return device::Arithmetic::f16;
+    case Mode::bf16:
+      return device::Arithmetic::bf16;
+    default:
+      return device::Arithmetic::fp32;
+  }
+}
+
+/// The kernel of one shape. Strips are 128 pixels wide, or 64 where that leaves much less beyond the right
+/// border.
+template <Mode kMode, int kKh, int kKw, int kCo>
+void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
+  constexpr auto kArithmetic = arithmetic_of(kMode);
+  constexpr bool kNarrow = kMode == Mode::fp32;
+  if constexpr (kNarrow || kKh == 3) {
+    const int narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
+    if (kNarrow || 5 * narrow <= 4 * wide)
+      return launch<device::DirectTraits<kArithmetic, kKh, kKw, kCo, 1>>(p, ctx);
+  }
+  if constexpr (!kNarrow) launch<device::DirectTraits<kArithmetic, kKh, kKw, kCo, 2>>(p, ctx);
+}
+
+/// The kernels of one height and channel tile.
+template <Mode kMode, int kKh, int kCo>
+bool launch_if(const DirectPacking& packing, const device::DirectArguments& p, ExecutionContext& ctx) {
+  if (packing.kh != kKh || packing.co_tile != kCo) return false;
+  switch (packing.kw) {
+    case 1:
+      return launch_shape<kMode, kKh, 1, kCo>(p, ctx), true;
+    case 3:
+      return launch_shape<kMode, kKh, 3, kCo>(p, ctx), true;
+    case 5:
+      return launch_shape<kMode, kKh, 5, kCo>(p, ctx), true;
+    case 7:
+      return launch_shape<kMode, kKh, 7, kCo>(p, ctx), true;
+    default:
+      return false;
+  }
+}
+
+/// A row's launch.
+template <Mode kMode>
+void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
+  static_assert(static_cast<int>(ActivationKind::tanh) == static_cast<int>(device::Epilogue::tanh));
+  const auto packing = packing_of(problem, kMode);
+  const ConstTensorView& packed = operands.packed_weight;
+  if (!packed.defined()) throw StateError("the direct convolution needs packed weights: call pack_weight");
+  std::size_t offset = 0;  // for f32, fp32's weights come after TF32's
+  if (kMode == Mode::fp32) {
+    if (const auto before = packing_of(problem, Mode::tf32)) offset = before->bytes();
+  }
+  const Activation& activation = operands.activation;
+  const device::DirectArguments p{
+      .x = operands.x.raw(),
+      .weights = static_cast<const unsigned char*>(packed.raw()) + offset,
+      .bias = operands.bias.defined() ? operands.bias.raw() : nullptr,
+      .slopes = activation.slopes.defined() ? activation.slopes.raw() : nullptr,
+      .y = operands.y.raw(),
+      .n = static_cast<int>(problem.n),
+      .groups = packing->groups,
+      .ci = packing->ci,
+      .co = packing->co,
+      .ih = static_cast<int>(problem.ih),
+      .iw = static_cast<int>(problem.iw),
+      .oh = static_cast<int>(problem.oh()),
+      .ow = static_cast<int>(problem.ow()),
+      .lead_h = static_cast<int>(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h),
+      .lead_w = static_cast<int>(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
+      .activation = static_cast<int>(activation.kind),
+      .slope_stride = activation.slopes.defined() && activation.slopes.numel() > 1 ? 1 : 0,
+      .negative_slope = activation.negative_slope};
+  constexpr bool kSplit = kMode == Mode::fp32;
+  static_cast<void>(launch_if<kMode, 1, 32>(*packing, p, ctx) || launch_if<kMode, 3, 32>(*packing, p, ctx) ||
+                        launch_if<kMode, 3, 16>(*packing, p, ctx) ||
+                        launch_if<kMode, 5, 16>(*packing, p, ctx) || launch_if < kMode,
+                    7,
+                    kSplit ? 8
+                           : 16 > (*packing, p, ctx) ||
+                                 (kSplit && launch_if < kMode, 5, kSplit ? 8 : 16 > (*packing, p, ctx)));
+}
+
+}  // namespace upconv::kernels::cuda::direct_wgmma

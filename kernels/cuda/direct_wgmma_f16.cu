@@ -1,0 +1,9 @@
+#include <upconv/kernels/cuda/direct_launch.cuh>
+
+namespace upconv::kernels::cuda::direct_wgmma {
+
+void launch_f16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
+  launch<Mode::f16>(problem, operands, ctx);
+}
+
+}  // namespace upconv::kernels::cuda::direct_wgmma
