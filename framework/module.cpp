@@ -96,9 +96,14 @@ LoadReport Module::load(const StateDict& weights, LoadOptions options) {
   report.source = weights.source();
   report.notes.insert(report.notes.begin(), weights.notes().begin(), weights.notes().end());
   if (options.require_finite) {
-    for (const auto& [name, tensor] : weights) {
-      if (!is_finite(tensor)) report.mismatched.push_back(message(printable(name), " holds NaN or infinity"));
-    }
+    visit_parameters(*this, "", [&](const std::string& name, const Parameter& parameter) {
+      const Tensor* tensor = weights.find(name);
+      if (tensor == nullptr || !tensor->defined() || !is_floating(tensor->dtype()) || parameter.counter)
+        return;
+      // As the parameter will hold it: a finite f64 may be infinite in f32.
+      if (!is_finite(tensor->to(parameter.value.dtype())))
+        report.mismatched.push_back(message(name, " holds NaN or infinity"));
+    });
   }
   if (report.has_errors(options.strict)) {
     throw LoadError(message("cannot load weights into ", display_name(), "\n", report.to_string()));

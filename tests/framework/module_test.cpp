@@ -135,6 +135,10 @@ TEST(ModuleTest, IntegersDoNotLoadIntoFloats) {
 TEST(ModuleTest, RefusesWhatIsNotFiniteOnRequest) {
   Net net;
   EXPECT_NO_THROW(net.load(weights_of_net(NAN)));
+  // Finite in double, infinite in the parameter's own type.
+  EXPECT_THAT(
+      message_of<LoadError>([&] { net.load(weights_of_net(1e300, DType::f64), {.require_finite = true}); }),
+      HasSubstr("holds NaN or infinity"));
   EXPECT_THAT(message_of<LoadError>([&] { net.load(weights_of_net(INFINITY), {.require_finite = true}); }),
               HasSubstr("block.weight holds NaN or infinity"));
   EXPECT_TRUE(std::isnan(net.state_dict().at("block.bias").data<float>()[0]));
