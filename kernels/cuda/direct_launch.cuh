@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include <cuda_runtime.h>
 
@@ -20,12 +22,33 @@ struct Launch {
   int shared_bytes = 0;
 };
 
+/// Chooses where the tile begins left of what is read: at 16 bytes if the copy engine is to fetch it, and if
+/// possible so that a thread's columns begin at one of its vectors.
+template <class Traits>
+void align(device::DirectArguments& p) {
+  constexpr int kAlign = 16 / static_cast<int>(sizeof(typename Traits::Element));
+  p.shift = 0;
+  p.aligned = true;
+  p.boxes = p.iw % kAlign == 0 && reinterpret_cast<std::uintptr_t>(p.x) % 16 == 0;
+  if (!p.boxes) return;
+  const int lead = p.lead_w + Traits::kSkip;
+  const auto fits = [&](int shift, int reach) {
+    return (lead + shift) % kAlign == 0 && reach + shift <= Traits::kPitch;
+  };
+  for (int shift = 0; shift < kAlign; shift += Traits::kRun) {
+    if (fits(shift, Traits::kReach)) return void(p.shift = shift);
+  }
+  for (int shift = -Traits::kSkip; shift < kAlign - Traits::kSkip; ++shift) {
+    if (fits(shift, Traits::kNeeded)) return void((p.shift = shift, p.aligned = false));
+  }
+  p.boxes = false;
+}
+
 /// Fills in what follows from the sizes, the padding and the pointers: strips, ranges, stages, alignment.
 template <class Traits>
 Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   using Shared = device::DirectShared<Traits>;
   constexpr int kElement = static_cast<int>(sizeof(typename Traits::Element));
-  constexpr int kAlign = 16 / kElement;
   Launch launch;
   p.steps = (p.ci + Traits::kChannels - 1) / Traits::kChannels;
   p.co_tiles = (p.co + Traits::kCo - 1) / Traits::kCo;
@@ -34,15 +57,7 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   p.stages = std::min(room / (Traits::kConsumers * Traits::kChunkBytes), Traits::kMaxStages);
   launch.shared_bytes = Shared::bytes(p.stages, p.steps);
 
-  p.shift = 0;
-  p.boxes = p.iw % kAlign == 0 && reinterpret_cast<std::uintptr_t>(p.x) % 16 == 0;
-  if (p.boxes) {
-    const int lead = p.lead_w + Traits::kSkip;
-    while ((lead + p.shift) % kAlign != 0 && p.shift < kAlign)
-      p.shift += Traits::kRun;
-    p.boxes = (lead + p.shift) % kAlign == 0 && Traits::kReach + p.shift <= Traits::kPitch;
-    if (!p.boxes) p.shift = 0;
-  }
+  align<Traits>(p);
   p.vectors =
       p.ow % Traits::kRun == 0 && reinterpret_cast<std::uintptr_t>(p.y) % (Traits::kRun * kElement) == 0;
 
@@ -55,7 +70,7 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   for (int ranges = 1; ranges <= std::min(p.oh, 1024); ++ranges) {
     const int rows = (p.oh + ranges - 1) / ranges;
     const std::int64_t items = columns * ((p.oh + rows - 1) / rows);
-    const std::int64_t cost = (items + workers - 1) / workers * (rows + Traits::kKh - 1);
+    const std::int64_t cost = (items + workers - 1) / workers * (rows + p.kh - 1);
     if (cost >= best || items > std::numeric_limits<int>::max()) continue;
     best = cost;
     p.range_rows = rows;
@@ -105,7 +120,7 @@ void launch(device::DirectArguments p, ExecutionContext& ctx) {
   const upconv::cuda::DeviceGuard guard(ctx.device().index());
   const Launch launch = plan<Traits>(p, ctx.caps());
   CUtensorMap map{};
-  if (p.boxes && !encode_input<Traits>(p, map)) p.boxes = false, p.shift = 0;
+  if (p.boxes && !encode_input<Traits>(p, map)) p.boxes = false, p.aligned = true, p.shift = 0;
   const auto kernel = device::direct_convolution<Traits>;
   upconv::cuda::check(
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes),
@@ -126,6 +141,8 @@ constexpr device::Arithmetic arithmetic_of(Mode mode) {
       return device::Arithmetic::f16;
     case Mode::bf16:
       return device::Arithmetic::bf16;
+    case Mode::fp32_wide:
+      return device::Arithmetic::fp32_wide;
     default:
       return device::Arithmetic::fp32;
   }
@@ -136,7 +153,7 @@ constexpr device::Arithmetic arithmetic_of(Mode mode) {
 template <Mode kMode, int kKh, int kKw, int kCo>
 void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr auto kArithmetic = arithmetic_of(kMode);
-  constexpr bool kNarrow = kMode == Mode::fp32;
+  constexpr bool kNarrow = kMode == Mode::fp32 || kMode == Mode::fp32_wide;  // their sums need the registers
   if constexpr (kNarrow || kKh == 3) {
     const int narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
     if (kNarrow || 5 * narrow <= 4 * wide)
@@ -145,39 +162,36 @@ void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   if constexpr (!kNarrow) launch<device::DirectTraits<kArithmetic, kKh, kKw, kCo, 2>>(p, ctx);
 }
 
-/// The kernels of one height and channel tile.
-template <Mode kMode, int kKh, int kCo>
-bool launch_if(const DirectPacking& packing, const device::DirectArguments& p, ExecutionContext& ctx) {
-  if (packing.kh != kKh || packing.co_tile != kCo) return false;
-  switch (packing.kw) {
-    case 1:
-      return launch_shape<kMode, kKh, 1, kCo>(p, ctx), true;
-    case 3:
-      return launch_shape<kMode, kKh, 3, kCo>(p, ctx), true;
-    case 5:
-      return launch_shape<kMode, kKh, 5, kCo>(p, ctx), true;
-    case 7:
-      return launch_shape<kMode, kKh, 7, kCo>(p, ctx), true;
-    default:
-      return false;
-  }
+/// The kernels of one tile, by width.
+template <Mode kMode, int kTile, int... kWidths>
+bool launch_tile(const DirectPacking& packing, const device::DirectArguments& p, ExecutionContext& ctx,
+                 std::integer_sequence<int, kWidths...>) {
+  constexpr DirectTile tile = kDirectTiles<kMode>[kTile];
+  if (packing.kh_slots() != tile.kh_slots || packing.co_tile != tile.co) return false;
+  return ((packing.kw == kWidths + 1 &&
+           (launch_shape<kMode, tile.kh_slots, kWidths + 1, tile.co>(p, ctx), true)) ||
+          ...);
 }
 
-/// A row's launch.
+template <Mode kMode, int... kTiles>
+void launch_packing(const DirectPacking& packing, const device::DirectArguments& p, ExecutionContext& ctx,
+                    std::integer_sequence<int, kTiles...>) {
+  const bool launched =
+      (launch_tile<kMode, kTiles>(packing, p, ctx, std::make_integer_sequence<int, kLargestKernel>{}) || ...);
+  if (!launched) throw StateError("the direct convolution has no kernel for this tile");
+}
+
+/// Runs on the packed weights that begin at `weights`.
 template <Mode kMode>
-void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
+void launch(const ConvProblem& problem, const ConvOperands& operands, const unsigned char* weights,
+            ExecutionContext& ctx) {
   static_assert(static_cast<int>(ActivationKind::tanh) == static_cast<int>(device::Epilogue::tanh));
   const auto packing = packing_of(problem, kMode);
-  const ConstTensorView& packed = operands.packed_weight;
-  if (!packed.defined()) throw StateError("the direct convolution needs packed weights: call pack_weight");
-  std::size_t offset = 0;  // for f32, fp32's weights come after TF32's
-  if (kMode == Mode::fp32) {
-    if (const auto before = packing_of(problem, Mode::tf32)) offset = before->bytes();
-  }
   const Activation& activation = operands.activation;
   const device::DirectArguments p{
       .x = operands.x.raw(),
-      .weights = static_cast<const unsigned char*>(packed.raw()) + offset,
+      .weights = weights,
+      .weight_exponents = reinterpret_cast<const int*>(weights + packing->exponents_offset()),
       .bias = operands.bias.defined() ? operands.bias.raw() : nullptr,
       .slopes = activation.slopes.defined() ? activation.slopes.raw() : nullptr,
       .y = operands.y.raw(),
@@ -189,19 +203,23 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
       .iw = static_cast<int>(problem.iw),
       .oh = static_cast<int>(problem.oh()),
       .ow = static_cast<int>(problem.ow()),
+      .kh = packing->kh,
       .lead_h = static_cast<int>(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h),
       .lead_w = static_cast<int>(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
       .activation = static_cast<int>(activation.kind),
       .slope_stride = activation.slopes.defined() && activation.slopes.numel() > 1 ? 1 : 0,
       .negative_slope = activation.negative_slope};
-  constexpr bool kSplit = kMode == Mode::fp32;
-  static_cast<void>(launch_if<kMode, 1, 32>(*packing, p, ctx) || launch_if<kMode, 3, 32>(*packing, p, ctx) ||
-                        launch_if<kMode, 3, 16>(*packing, p, ctx) ||
-                        launch_if<kMode, 5, 16>(*packing, p, ctx) || launch_if < kMode,
-                    7,
-                    kSplit ? 8
-                           : 16 > (*packing, p, ctx) ||
-                                 (kSplit && launch_if < kMode, 5, kSplit ? 8 : 16 > (*packing, p, ctx)));
+  constexpr int kTiles = static_cast<int>(kDirectTiles<kMode>.size());
+  launch_packing<kMode>(*packing, p, ctx, std::make_integer_sequence<int, kTiles>{});
+}
+
+/// The packed weights, past those of `before`.
+inline const unsigned char* packed_weights(const ConvProblem& problem, const ConvOperands& operands,
+                                           std::optional<Mode> before = {}) {
+  if (!operands.packed_weight.defined())
+    throw StateError("the direct convolution needs packed weights: call pack_weight");
+  const auto packing = before ? packing_of(problem, *before) : std::nullopt;
+  return static_cast<const unsigned char*>(operands.packed_weight.raw()) + (packing ? packing->bytes() : 0);
 }
 
 }  // namespace upconv::kernels::cuda::direct_wgmma

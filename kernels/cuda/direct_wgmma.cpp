@@ -1,4 +1,4 @@
-#include <array>
+#include <span>
 #include <vector>
 
 #include <upconv/framework/error.h>
@@ -9,29 +9,34 @@ namespace upconv::kernels::cuda::direct_wgmma {
 namespace {
 
 constexpr std::size_t kSharedMemory = 227 * 1024;  // what a block may have on Hopper
-constexpr std::int64_t kLargestKernel = 7;
-constexpr std::int64_t kFewestChannels = 4;  // below, most of what is multiplied is padding
+constexpr std::int64_t kFewestChannels = 4;        // below, most of what is multiplied is padding
 
-/// Output channels of a block, best first. They and kh fill the accumulators; what weights need decides the
-/// rest. The launcher instantiates just these.
-std::array<int, 2> co_tiles(std::int64_t kh, std::int64_t co, Mode mode) {
-  switch (kh) {
-    case 1:
-      return {32, 32};
-    case 3:
-      return {co <= 16 ? 16 : 32, 16};
-    case 5:
-      return {16, mode == Mode::fp32 ? 8 : 16};
+std::span<const DirectTile> tiles_of(Mode mode) {
+  switch (mode) {
+    case Mode::fp32:
+      return kDirectTiles<Mode::fp32>;
+    case Mode::fp32_wide:
+      return kDirectTiles<Mode::fp32_wide>;
     default:
-      return mode == Mode::fp32 ? std::array{8, 8} : std::array{16, 16};
+      return kDirectTiles<Mode::f16>;
+  }
+}
+
+DirectNumbers numbers_of(Mode mode) {
+  switch (mode) {
+    case Mode::tf32:
+      return DirectNumbers::tf32;
+    case Mode::fp32:
+      return DirectNumbers::f16_pairs;
+    case Mode::fp32_wide:
+      return DirectNumbers::tf32_pairs;
+    default:
+      return DirectNumbers::f16_bf16;
   }
 }
 
 /// Three stages of both rings, and the block's header.
-std::size_t least_beside_weights(Mode mode) {
-  const std::size_t chunk = mode == Mode::tf32 ? 4352 : mode == Mode::fp32 ? 2304 : 4608;
-  return 1024 + 3 * 2 * chunk;
-}
+constexpr std::size_t kLeastBesideWeights = 1024 + 3 * 2 * 4608;
 
 bool is_mode_of(const ConvProblem& p, Mode mode) {
   switch (mode) {
@@ -42,6 +47,7 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
     case Mode::bf16:
       return p.dtype == DType::bf16;
     case Mode::fp32:
+    case Mode::fp32_wide:
       return p.dtype == DType::f32 && p.precision == Precision::fp32;
   }
   return false;
@@ -52,8 +58,8 @@ Verdict supports_layer(const ConvProblem& p) {
   if (p.stride_h != 1 || p.stride_w != 1) return Verdict::no("only for stride 1");
   if (p.dilation_h != 1 || p.dilation_w != 1) return Verdict::no("only for dilation 1");
   if (p.padding_mode != PaddingMode::zeros) return Verdict::no("only for padding with zeros");
-  if (p.kh % 2 == 0 || p.kw % 2 == 0 || p.kh > kLargestKernel || p.kw > kLargestKernel) {
-    return Verdict::no("only for kernels of 1, 3, 5 or 7 rows and columns");
+  if (p.kh > kLargestKernel || p.kw > kLargestKernel) {
+    return Verdict::no("only for kernels of at most 7 rows and columns");
   }
   if (p.ci_per_group() < kFewestChannels || p.co_per_group() < kFewestChannels) {
     return Verdict::no("only from 4 channels of a group on either side");
@@ -82,11 +88,6 @@ Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
   return Verdict::yes();
 }
 
-std::size_t section_bytes(const ConvProblem& problem, Mode mode) {
-  const auto packing = packing_of(problem, mode);
-  return packing ? packing->bytes() : 0;
-}
-
 }  // namespace
 
 std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
@@ -97,25 +98,18 @@ std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
                         .co = static_cast<int>(p.co_per_group()),
                         .kh = static_cast<int>(p.kh),
                         .kw = static_cast<int>(p.kw),
-                        .element_bytes = mode == Mode::f16 || mode == Mode::bf16 ? 2 : 4,
-                        .parts = mode == Mode::fp32 ? 2 : 1};
-  for (const int tile : co_tiles(p.kh, p.co_per_group(), mode)) {
-    packing.co_tile = tile;
-    if (packing.tile_bytes() + least_beside_weights(mode) <= kSharedMemory) return packing;
+                        .numbers = numbers_of(mode)};
+  for (const DirectTile& tile : tiles_of(mode)) {
+    if (tile.kh_slots != packing.kh_slots()) continue;
+    if (tile.kh_slots == 3 && tile.co > 16 && packing.co <= 16) continue;  // half of it would be padding
+    packing.co_tile = tile.co;
+    if (packing.tile_bytes() + kLeastBesideWeights <= kSharedMemory) return packing;
   }
   return {};
 }
 
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
   if (!supports_layer(problem).supported || device_caps(device).compute_capability != 90) return {};
-  const std::vector<Mode> modes = problem.dtype == DType::f32   ? std::vector{Mode::tf32, Mode::fp32}
-                                  : problem.dtype == DType::f16 ? std::vector{Mode::f16}
-                                                                : std::vector{Mode::bf16};
-  std::size_t bytes = 0;
-  for (const Mode mode : modes)
-    bytes += section_bytes(problem, mode);
-  if (bytes == 0) return {};
-
   Tensor host_weight;
   ConstTensorView from = weight;
   if (!weight.device().is_cpu()) {
@@ -123,13 +117,30 @@ Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, De
     copy(host_weight, weight);
     from = host_weight;
   }
-  Tensor packed = Tensor::empty({static_cast<std::int64_t>(bytes / size_of(problem.dtype))}, problem.dtype);
+  std::vector<DirectPacking> sections;
+  const auto add = [&](Mode mode) {
+    if (const auto packing = packing_of(problem, mode)) sections.push_back(*packing);
+  };
+  bool wide = false;
+  if (problem.dtype == DType::f32) {
+    add(Mode::tf32);
+    const auto pairs = packing_of(problem, Mode::fp32);
+    wide = pairs && !fits_f16_pairs(*pairs, from.raw());
+    add(wide ? Mode::fp32_wide : Mode::fp32);
+  } else {
+    add(problem.dtype == DType::f16 ? Mode::f16 : Mode::bf16);
+  }
+  if (sections.empty()) return {};
+
+  std::size_t bytes = 0;
+  for (const DirectPacking& section : sections)
+    bytes += section.bytes();
+  const auto elements = static_cast<std::int64_t>(bytes / size_of(problem.dtype));
+  Tensor packed = Tensor::empty(wide ? Shape{1, elements} : Shape{elements}, problem.dtype);
   auto* to = static_cast<unsigned char*>(packed.view().raw());
-  for (const Mode mode : modes) {
-    if (const auto packing = packing_of(problem, mode)) {
-      pack_direct(*packing, from.raw(), to);
-      to += packing->bytes();
-    }
+  for (const DirectPacking& section : sections) {
+    pack_direct(section, from.raw(), to);
+    to += section.bytes();
   }
   return packed.to(device);
 }
@@ -144,7 +155,9 @@ Verdict supports_bf16(const ConvProblem& p, const DeviceCaps& caps) {
   return supports(p, caps, Mode::bf16);
 }
 Verdict supports_fp32(const ConvProblem& p, const DeviceCaps& caps) {
-  return supports(p, caps, Mode::fp32);
+  // The weights, not the problem, say which of the two it will be.
+  const Verdict wide = supports(p, caps, Mode::fp32_wide);
+  return wide.supported ? supports(p, caps, Mode::fp32) : wide;
 }
 
 }  // namespace upconv::kernels::cuda::direct_wgmma

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include <upconv/kernels/convolution.h>
@@ -9,12 +10,31 @@
 /// its launchers, one for each arithmetic, each in a file of its own. Internal: not installed.
 namespace upconv::kernels::cuda::direct_wgmma {
 
-enum class Mode { tf32, f16, bf16, fp32 };
+inline constexpr int kLargestKernel = 7;  ///< Rows and columns.
+
+/// Each is an arithmetic of its own. fp32 runs on pairs of f16; fp32_wide, on pairs of TF32, stands in for it
+/// where the weights' range is too wide for f16.
+enum class Mode { tf32, f16, bf16, fp32, fp32_wide };
+
+/// Kernel rows and output channels that a block's accumulators hold; best first among those of a height. The
+/// launchers instantiate just these, for every width.
+struct DirectTile {
+  int kh_slots, co;
+};
+template <Mode kMode>
+inline constexpr auto kDirectTiles = std::to_array<DirectTile>({{1, 32}, {3, 32}, {3, 16}, {5, 16}, {7, 16}});
+template <>
+inline constexpr auto kDirectTiles<Mode::fp32> =
+    std::to_array<DirectTile>({{1, 32}, {3, 32}, {3, 16}, {5, 16}, {5, 8}, {7, 8}});
+template <>
+inline constexpr auto kDirectTiles<Mode::fp32_wide> =
+    std::to_array<DirectTile>({{1, 32}, {3, 16}, {3, 8}, {5, 8}, {7, 8}});
 
 /// The weights' layout for these channels and kernel, or nothing if they do not fit a block's shared memory.
 std::optional<DirectPacking> packing_of(const ConvProblem& problem, Mode mode);
 
-/// What pack_weight keeps for a problem's type on a Hopper GPU: for f32 first TF32's weights, then fp32's.
+/// What pack_weight keeps for a problem's type on a Hopper GPU: for f32 first TF32's weights, then those of
+/// fp32 or of fp32_wide, which can be told by the tensor's rank: [elements], or [1, elements] for fp32_wide.
 /// Not defined if no row of this family will read it.
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);
 
@@ -28,5 +48,8 @@ void launch_tf32(const ConvProblem& problem, const ConvOperands& operands, Execu
 void launch_f16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
 void launch_bf16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
 void launch_fp32(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+/// Of launch_fp32, for weights that were packed for fp32_wide.
+void launch_fp32_wide(const ConvProblem& problem, const ConvOperands& operands, const unsigned char* weights,
+                      ExecutionContext& ctx);
 
 }  // namespace upconv::kernels::cuda::direct_wgmma

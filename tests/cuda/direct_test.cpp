@@ -15,6 +15,7 @@ namespace upconv::test {
 namespace {
 
 using kernels::ConvProblem;
+using kernels::cuda::DirectNumbers;
 using kernels::cuda::DirectPacking;
 
 DeviceCaps h200() {
@@ -42,8 +43,9 @@ TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
     caps.compute_capability = capability;
     EXPECT_EQ(selected(flagship + "f16", caps), "cuda.plain") << capability;
   }
-  for (const char* kernel : {"kh1kw1_s1x1_p1x1", "kh3kw3_s1x1_p1x1", "kh5kw5_s1x1_p2x2", "kh7kw7_s1x1_p3x3",
-                             "kh1kw7_s1x1_p0x3", "kh5kw1_s1x1_p2x0"}) {
+  for (const char* kernel :
+       {"kh1kw1_s1x1_p1x1", "kh3kw3_s1x1_p1x1", "kh5kw5_s1x1_p2x2", "kh7kw7_s1x1_p3x3", "kh1kw7_s1x1_p0x3",
+        "kh5kw1_s1x1_p2x0", "kh2kw2_s1x1_p0x0", "kh6kw4_s1x1_p1x1"}) {
     for (const char* channels : {"8", "16", "32", "64"}) {
       for (const char* type : {"f32", "tf32", "f16", "bf16"}) {
         const std::string text = message("n1ci", channels, "ih64iw64co64", kernel, "_zeros_d1x1_g1_", type);
@@ -53,7 +55,9 @@ TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
   }
   EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
   EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s1x1_p2x2_op0x0_d2x2_g1_f32", h200()), "cuda.plain");
-  EXPECT_EQ(selected("n1ci32ih64iw64co32kh4kw4_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh4kw4_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()),
+            "cuda.direct_wgmma.fp32.sm90");
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh8kw4_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
   EXPECT_EQ(selected("n1ci32ih64iw64co3kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
   EXPECT_EQ(selected("n1ci2048ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
 }
@@ -61,33 +65,56 @@ TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
 TEST(CudaDirectPacking, RoundTrip) {
   Random random(3);
   for (const bool transposed : {false, true}) {
-    for (const int element_bytes : {2, 4}) {
-      const DirectPacking packing{.transposed = transposed,
-                                  .groups = 2,
-                                  .ci = 19,
-                                  .co = 21,
-                                  .kh = 3,
-                                  .kw = 5,
-                                  .co_tile = 16,
-                                  .element_bytes = element_bytes,
-                                  .parts = element_bytes / 2};
-      const std::int64_t count = 2 * 19 * 21 * 3 * 5;
-      const Tensor weight =
-          random_tensor({count}, element_bytes == 2 ? DType::f16 : DType::f32, Values::normal, random);
-      Tensor unpacked = Tensor::zeros({count}, weight.dtype());
-      std::vector<unsigned char> packed(packing.bytes());
-      kernels::cuda::pack_direct(packing, weight.view().raw(), packed.data());
-      kernels::cuda::unpack_direct(packing, packed.data(), unpacked.view().raw());
-      if (element_bytes == 2) {
-        EXPECT_TRUE(same_bits(unpacked, weight));
-        continue;
-      }
-      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-        const float value = weight.data<float>()[i];
-        EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * 0x1p-22f);
+    for (const DirectNumbers numbers : {DirectNumbers::tf32, DirectNumbers::f16_bf16,
+                                        DirectNumbers::f16_pairs, DirectNumbers::tf32_pairs}) {
+      for (const int kh : {3, 4}) {
+        const DirectPacking packing{.transposed = transposed,
+                                    .groups = 2,
+                                    .ci = 19,
+                                    .co = 21,
+                                    .kh = kh,
+                                    .kw = 5,
+                                    .co_tile = 16,
+                                    .numbers = numbers};
+        SCOPED_TRACE(message("numbers ", static_cast<int>(numbers), " kh ", kh));
+        const std::int64_t count = 2 * 19 * 21 * kh * 5;
+        const bool halves = numbers == DirectNumbers::f16_bf16;
+        const Tensor weight =
+            random_tensor({count}, halves ? DType::f16 : DType::f32, Values::normal, random);
+        Tensor unpacked = Tensor::zeros({count}, weight.dtype());
+        std::vector<unsigned char> packed(packing.bytes());
+        kernels::cuda::pack_direct(packing, weight.view().raw(), packed.data());
+        kernels::cuda::unpack_direct(packing, packed.data(), unpacked.view().raw());
+        if (halves) {
+          EXPECT_TRUE(same_bits(unpacked, weight));
+          continue;
+        }
+        const float relative = numbers == DirectNumbers::tf32 ? 0x1p-11f : 0x1p-22f;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+          const float value = weight.data<float>()[i];
+          EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * relative);
+        }
       }
     }
   }
+}
+
+TEST(CudaDirectPacking, F16PairsTakeWeightsOfABoundedRange) {
+  const DirectPacking packing{
+      .ci = 16, .co = 16, .kh = 1, .kw = 1, .co_tile = 16, .numbers = DirectNumbers::f16_pairs};
+  const auto fits = [&](float a, float b) {
+    std::vector<float> weight(16 * 16, 0.0f);
+    weight[3] = a, weight[200] = b;
+    return kernels::cuda::fits_f16_pairs(packing, weight.data());
+  };
+  EXPECT_TRUE(fits(0.0f, 0.0f));
+  EXPECT_TRUE(fits(1.5e30f, 0.0f));
+  EXPECT_TRUE(fits(1e-40f, 0.0f));
+  EXPECT_TRUE(fits(1.0f, 0x1p-27f));
+  EXPECT_FALSE(fits(1.0f, 0x1p-28f));
+  EXPECT_FALSE(fits(1.0f, 1e-40f));
+  EXPECT_FALSE(fits(1.0f, INFINITY));
+  EXPECT_FALSE(fits(1.0f, NAN));
 }
 
 TEST(CudaDirectPacking, RoundsToTheNearestTf32Number) {

@@ -5,7 +5,8 @@
 
 #include <upconv/kernels/cuda/device/direct_traits.cuh>
 
-/// Bias, activation and the store of a finished output row.
+/// Bias, activation and the store of a finished output row. The two are apart: the row is finished as soon as
+/// its sums are, and stored while the next row's products run.
 namespace upconv::kernels::cuda::device {
 
 /// The order of kernels::ActivationKind.
@@ -35,59 +36,21 @@ __device__ __forceinline__ std::uint32_t pack_pair(float low, float high) {
 
 /// Stores without a branch, so that a row's stores stay one block of instructions. They are not read again
 /// here.
-__device__ __forceinline__ void store_if(bool wanted, void* to, float4 v) {
+__device__ __forceinline__ void store_if(bool wanted, void* to, uint4 v) {
   asm volatile(
-      "{.reg .pred p;\nsetp.ne.b32 p, %5, 0;\n@p st.global.cs.v4.f32 [%0], {%1, %2, %3, %4};\n}\n" ::"l"(to),
-      "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(static_cast<int>(wanted))
+      "{.reg .pred p;\nsetp.ne.b32 p, %5, 0;\n@p st.global.cs.v4.b32 [%0], {%1, %2, %3, %4};\n}\n" ::"l"(to),
+      "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w), "r"(static_cast<int>(wanted))
       : "memory");
 }
-__device__ __forceinline__ void store_if(bool wanted, void* to, float2 v) {
-  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %3, 0;\n@p st.global.cs.v2.f32 [%0], {%1, %2};\n}\n" ::"l"(to),
-               "f"(v.x), "f"(v.y), "r"(static_cast<int>(wanted))
+__device__ __forceinline__ void store_if(bool wanted, void* to, uint2 v) {
+  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %3, 0;\n@p st.global.cs.v2.b32 [%0], {%1, %2};\n}\n" ::"l"(to),
+               "r"(v.x), "r"(v.y), "r"(static_cast<int>(wanted))
                : "memory");
 }
-
-__device__ __forceinline__ void store_if(bool wanted, void* to, float v) {
-  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %2, 0;\n@p st.global.cs.f32 [%0], %1;\n}\n" ::"l"(to), "f"(v),
+__device__ __forceinline__ void store_if(bool wanted, void* to, std::uint32_t v) {
+  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %2, 0;\n@p st.global.cs.b32 [%0], %1;\n}\n" ::"l"(to), "r"(v),
                "r"(static_cast<int>(wanted))
                : "memory");
-}
-
-/// Stores kRun consecutive pixels, of which those before `valid` lie in the image. kVectors: all or none do,
-/// and y is aligned.
-template <class Traits, bool kVectors>
-__device__ __forceinline__ void store_run(typename Traits::Element* y, const float (&v)[Traits::kRun],
-                                          int valid) {
-  constexpr int kRun = Traits::kRun;
-  if constexpr (Traits::kHalves) {
-    std::uint32_t pairs[kRun / 2];
-#pragma unroll
-    for (int i = 0; i < kRun / 2; ++i)
-      pairs[i] = pack_pair<Traits::kArithmetic>(v[2 * i], v[2 * i + 1]);
-    if constexpr (kVectors) {
-      if constexpr (kRun == 4) {
-        store_if(valid > 0, y, make_float2(__uint_as_float(pairs[0]), __uint_as_float(pairs[1])));
-      } else {
-        store_if(valid > 0, y, __uint_as_float(pairs[0]));
-      }
-    } else {
-#pragma unroll
-      for (int i = 0; i < kRun; ++i) {
-        if (i < valid) y[i] = static_cast<std::uint16_t>(i % 2 == 0 ? pairs[i / 2] : pairs[i / 2] >> 16);
-      }
-    }
-  } else if constexpr (kVectors) {
-    if constexpr (kRun == 4) {
-      store_if(valid > 0, y, make_float4(v[0], v[1], v[2], v[3]));
-    } else {
-      store_if(valid > 0, y, make_float2(v[0], v[1]));
-    }
-  } else {
-#pragma unroll
-    for (int i = 0; i < kRun; ++i) {
-      if (i < valid) y[i] = v[i];
-    }
-  }
 }
 
 /// The constants of the block's channels, once, by all threads of the block.
@@ -105,7 +68,8 @@ __device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, cons
   shared.slopes[thread] = slope;
 }
 
-/// Where a thread's pixels of output row 0 go, fixed for a strip.
+/// Where a thread's values of output row 0 go, fixed for a strip. With vectors a thread stores its run of
+/// pixels in its own channels; else the lanes of a quad exchange, so that a warp stores consecutive pixels.
 template <class Traits>
 struct OutputRun {
   typename Traits::Element* y;  // [co][oh][ow], at the thread's first channel and pixel
@@ -113,9 +77,17 @@ struct OutputRun {
   int channels;  // those before it exist, counted from the thread's first
   int valid;     // so do those pixels before it
 
+  OutputRun() = default;
   __device__ __forceinline__ OutputRun(const DirectArguments& p, const DirectItem& item, int group, int co0,
-                                       int column, int lane) {
-    const int co = co0 + 2 * (lane % 4);
+                                       int warp, int lane) {
+    const int quad = lane % 4;
+    int co = co0, column = warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;
+    if (p.vectors) {
+      co += 2 * quad;
+    } else {
+      co += quad / Traits::kRun;
+      column += quad % Traits::kRun;
+    }
     plane = static_cast<std::int64_t>(p.oh) * p.ow;
     y = static_cast<typename Traits::Element*>(p.y) +
         ((static_cast<std::int64_t>(item.n) * p.groups + group) * p.co + co) * plane +
@@ -125,53 +97,128 @@ struct OutputRun {
   }
 };
 
-/// The finished row: the accumulators of the last kh, plus bias, through `activate(value, slope)`.
-template <class Traits, bool kVectors, class Activate>
-__device__ __forceinline__ void store_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
-                                          const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
-                                          Activate&& activate) {
-  constexpr int kSlot = (Traits::kKh - 1) * Traits::kCo / 2;
-  float2 bias[Traits::kCo / 8], slopes[Traits::kCo / 8];
+/// A thread's finished values: channels 8*(j/2) + 2*(lane%4) + j%2, consecutive pixels; 16-bit ones in pairs.
+template <class Traits>
+struct FinishedRow {
+  static constexpr int kChannels = Traits::kCo / 4;
+  static constexpr int kWords = Traits::kHalves ? Traits::kRun / 2 : Traits::kRun;
+  std::uint32_t v[kChannels][kWords];
+};
+
+/// The sums of kh slot `slot`, plus bias, through `activate(value, slope)`.
+template <class Traits, class Activate>
+__device__ __forceinline__ FinishedRow<Traits> finish_with(const DirectShared<Traits>& shared,
+                                                           const float (&d)[Traits::kBlocks][Traits::kN / 2],
+                                                           bool last_slot, int lane, Activate&& activate) {
+  constexpr int kSlot = Traits::kCo / 2, kLast = (Traits::kKh - 1) * kSlot;
+  constexpr int kBefore = Traits::kKh > 1 ? kLast - kSlot : kLast;
+  FinishedRow<Traits> row;
 #pragma unroll
-  for (int j = 0; j < Traits::kCo / 8; ++j) {
-    bias[j] = *reinterpret_cast<const float2*>(&shared.bias[8 * j + 2 * (lane % 4)]);
-    slopes[j] = *reinterpret_cast<const float2*>(&shared.slopes[8 * j + 2 * (lane % 4)]);
+  for (int j = 0; j < FinishedRow<Traits>::kChannels; ++j) {
+    const int channel = 8 * (j / 2) + 2 * (lane % 4) + j % 2;
+    const float bias = shared.bias[channel], slope = shared.slopes[channel];
+    float v[Traits::kRun];
+#pragma unroll
+    for (int i = 0; i < Traits::kRun; ++i) {
+      const int r = 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2;
+      const auto& sums = d[i % Traits::kBlocks];
+      v[i] = activate((last_slot ? sums[kLast + r] : sums[kBefore + r]) + bias, slope);
+    }
+#pragma unroll
+    for (int w = 0; w < FinishedRow<Traits>::kWords; ++w) {
+      if constexpr (Traits::kHalves) {
+        row.v[j][w] = pack_pair<Traits::kArithmetic>(v[2 * w], v[2 * w + 1]);
+      } else {
+        row.v[j][w] = __float_as_uint(v[w]);
+      }
+    }
   }
-  float v[Traits::kCo / 4][Traits::kRun];
-#pragma unroll
-  for (int j = 0; j < Traits::kCo / 4; ++j) {
-    const float b = j % 2 == 0 ? bias[j / 2].x : bias[j / 2].y,
-                slope = j % 2 == 0 ? slopes[j / 2].x : slopes[j / 2].y;
-#pragma unroll
-    for (int i = 0; i < Traits::kRun; ++i)
-      v[j][i] = activate(d[i % Traits::kBlocks][kSlot + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2] + b,
-                         slope);
-  }
-#pragma unroll
-  for (int j = 0; j < Traits::kCo / 4; ++j) {
-    const int co = 8 * (j / 2) + j % 2;
-    store_run<Traits, kVectors>(out.y + co * out.plane, v[j], co < out.channels ? out.valid : 0);
+  return row;
+}
+
+/// One branch a row, not one an element.
+template <class Traits>
+__device__ __forceinline__ FinishedRow<Traits> finish_row(const DirectShared<Traits>& shared,
+                                                          const float (&d)[Traits::kBlocks][Traits::kN / 2],
+                                                          bool last_slot, int lane, Epilogue kind) {
+  const auto finish = [&](auto&& activate) {
+    return finish_with<Traits>(shared, d, last_slot, lane, activate);
+  };
+  switch (kind) {
+    case Epilogue::relu:
+      return finish([](float x, float) { return x < 0.0f ? 0.0f : x; });
+    case Epilogue::leaky_relu:
+    case Epilogue::prelu:
+      return finish([](float x, float slope) { return x < 0.0f ? x * slope : x; });
+    case Epilogue::sigmoid:
+      return finish([](float x, float) { return __fdividef(1.0f, 1.0f + expf(-x)); });
+    case Epilogue::tanh:
+      return finish([](float x, float) { return tanhf(x); });
+    default:
+      return finish([](float x, float) { return x; });
   }
 }
 
-/// One branch a row, not one an element: the whole row is on the path from one row's products to the next.
-template <class Traits, bool kVectors>
-__device__ __forceinline__ void store_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
-                                          const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
-                                          Epilogue kind) {
-  const auto store = [&](auto&& activate) { store_row<Traits, kVectors>(shared, out, d, lane, activate); };
-  switch (kind) {
-    case Epilogue::none:
-      return store([](float x, float) { return x; });
-    case Epilogue::relu:
-      return store([](float x, float) { return x < 0.0f ? 0.0f : x; });
-    case Epilogue::leaky_relu:
-    case Epilogue::prelu:
-      return store([](float x, float slope) { return x < 0.0f ? x * slope : x; });
-    case Epilogue::sigmoid:
-      return store([](float x, float) { return __fdividef(1.0f, 1.0f + expf(-x)); });
-    case Epilogue::tanh:
-      return store([](float x, float) { return tanhf(x); });
+/// Lane q of a quad gets element q of its lanes 0, 1, 2 and 3.
+__device__ __forceinline__ void transpose_quad(std::uint32_t (&v)[4], int lane) {
+  const auto exchange = [&](std::uint32_t& low, std::uint32_t& high, int bit) {
+    const bool upper = (lane & bit) != 0;
+    const std::uint32_t got = __shfl_xor_sync(0xffffffffu, upper ? low : high, bit);
+    (upper ? low : high) = got;
+  };
+  exchange(v[0], v[1], 1), exchange(v[2], v[3], 1);
+  exchange(v[0], v[2], 2), exchange(v[1], v[3], 2);
+}
+
+/// If `due`. Without a branch: it may stand among products.
+template <class Traits>
+__device__ __forceinline__ void store_vectors(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
+                                              bool due) {
+#pragma unroll
+  for (int j = 0; j < FinishedRow<Traits>::kChannels; ++j) {
+    const int co = 8 * (j / 2) + j % 2;
+    const bool wanted = due && co < out.channels && out.valid > 0;
+    auto* to = out.y + co * out.plane;
+    const auto& v = row.v[j];
+    if constexpr (FinishedRow<Traits>::kWords == 4) {
+      store_if(wanted, to, make_uint4(v[0], v[1], v[2], v[3]));
+    } else if constexpr (FinishedRow<Traits>::kWords == 2) {
+      store_if(wanted, to, make_uint2(v[0], v[1]));
+    } else {
+      store_if(wanted, to, v[0]);
+    }
+  }
+}
+
+/// A quad's values of 16 / kRun channels at a time are exchanged; lane q then holds pixel q % kRun.
+template <class Traits>
+__device__ __forceinline__ void store_elements(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
+                                               int lane) {
+  constexpr int kRun = Traits::kRun, kTogether = 4 / kRun;  // values j that make four elements
+#pragma unroll
+  for (int j = 0; j < FinishedRow<Traits>::kChannels; j += kTogether) {
+    std::uint32_t v[4];
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      const auto& from = row.v[j + e / kRun];
+      if constexpr (Traits::kHalves) {
+        v[e] = e % 2 == 0 ? from[e % kRun / 2] & 0xffffu : from[e % kRun / 2] >> 16;
+      } else {
+        v[e] = from[e % kRun];
+      }
+    }
+    transpose_quad(v, lane);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      const int co = 8 * (j / 2) + 2 * k + j % 2;
+      if (co < out.channels && out.valid > 0) {
+        if constexpr (Traits::kHalves) {
+          out.y[co * out.plane] = static_cast<std::uint16_t>(v[k]);
+        } else {
+          out.y[co * out.plane] = __uint_as_float(v[k]);
+        }
+      }
+    }
   }
 }
 

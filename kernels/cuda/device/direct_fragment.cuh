@@ -4,15 +4,29 @@
 
 /// A thread's pixels in registers. The products' row m of a 16-row warp tile is not pixel m: a thread's rows
 /// are kRun consecutive pixels, so that the A operand of the next kw is the thread's own registers, one pixel
-/// further on. A chunk is therefore read from shared memory and rounded once, whatever the kernel's width.
+/// further on. A chunk is therefore read from shared memory and rounded or split once, whatever the kernel's
+/// width.
 namespace upconv::kernels::cuda::device {
 
 /// What a thread reads of a chunk, as it lies in memory: columns kFirst ... of its run in the channels lane%4
-/// + 4c. Half h of the k step is, in tf32, channel c = h; in 16 bits the pair of channels c = 2h and 2h + 1.
+/// + 4c. Half h of the k step is, in TF32, channel c = h; in 16 bits the pair of channels c = 2h and 2h + 1.
 template <class Traits>
 struct Window {
   static constexpr int kWords = Traits::kWindow * static_cast<int>(sizeof(typename Traits::Element)) / 4;
   std::uint32_t x[Traits::kChannels / 4][kWords];
+
+  /// Calls visit(x) for every element (two, in 16 bits) that is needed.
+  template <class Visit>
+  __device__ __forceinline__ void for_each(Visit&& visit) {
+    constexpr int kPerWord = Traits::kHalves ? 2 : 1;
+#pragma unroll
+    for (auto& channel : x) {
+#pragma unroll
+      for (int w = Traits::kSkipped / kPerWord; w <= (Traits::kSkipped + Traits::kColumns - 1) / kPerWord;
+           ++w)
+        visit(channel[w]);
+    }
+  }
 };
 
 /// The A operands: `a[part][i]` holds columns i and i + kBlocks (the two rows of a thread) of both halves, in
@@ -24,7 +38,7 @@ struct Operands {
 
 __device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x) {
   std::uint32_t rounded;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
+  asm volatile("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
   return rounded;
 }
 
@@ -58,9 +72,9 @@ __device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) 
   }
 }
 
-/// `run` points at the thread's run in the tile [kChannels][kPitch], channel lane % 4.
+/// `run` points at the thread's run in the tile [kChannels][kPitch], channel lane % 4, at a vector.
 template <class Traits>
-__device__ __forceinline__ void load_window(Window<Traits>& window, const typename Traits::Element* run) {
+__device__ __forceinline__ void load_vectors(Window<Traits>& window, const typename Traits::Element* run) {
   constexpr int kWords =
       Traits::kRun * static_cast<int>(sizeof(typename Traits::Element)) / 4;  // of a vector
 #pragma unroll
@@ -72,20 +86,47 @@ __device__ __forceinline__ void load_window(Window<Traits>& window, const typena
   }
 }
 
-/// All bits that are set in some word.
+/// The same where the run begins anywhere; only what is needed is read.
 template <class Traits>
-__device__ __forceinline__ std::uint32_t any_bits(const Window<Traits>& window) {
-  std::uint32_t bits = 0;
+__device__ __forceinline__ void load_elements(Window<Traits>& window, const typename Traits::Element* run) {
+  constexpr int kPerWord = Traits::kHalves ? 2 : 1;
+  constexpr int kBegin = Traits::kSkipped / kPerWord,
+                kEnd = (Traits::kSkipped + Traits::kColumns - 1) / kPerWord + 1;
+  const auto address = reinterpret_cast<std::uintptr_t>(run + Traits::kFirst);
+  const auto* words = reinterpret_cast<const std::uint32_t*>(address & ~std::uintptr_t{3});
 #pragma unroll
-  for (const auto& channel : window.x) {
+  for (int c = 0; c < Traits::kChannels / 4; ++c, words += Traits::kPitch * 4 / kPerWord) {
+    std::uint32_t next = words[kBegin];
 #pragma unroll
-    for (const std::uint32_t x : channel)
-      bits |= x;
+    for (int w = kBegin; w < kEnd; ++w) {
+      window.x[c][w] = next;
+      if (Traits::kHalves || w + 1 < kEnd) next = words[w + 1];
+      if (Traits::kHalves && (address & 2) != 0) window.x[c][w] = __funnelshift_r(window.x[c][w], next, 16);
+    }
   }
-  return bits;
 }
 
-/// Rounds or splits every element once and lays it where the products take it.
+/// In place, while the products of the chunk before run: rounds (TF32), or pairs the channels of every pixel
+/// (16 bits: afterwards the words of channels 2h and 2h + 1 are the even and the odd pixel). Split elements
+/// are no business of this one.
+template <class Traits>
+__device__ __forceinline__ void convert(Window<Traits>& window) {
+  if constexpr (Traits::kHalves) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+#pragma unroll
+      for (int w = 0; w < Window<Traits>::kWords; ++w) {
+        const std::uint32_t low = window.x[2 * h][w], high = window.x[2 * h + 1][w];
+        window.x[2 * h][w] = pair_of(low, high, 0);
+        window.x[2 * h + 1][w] = pair_of(low, high, 1);
+      }
+    }
+  } else if constexpr (!Traits::kSplit) {
+    window.for_each([](std::uint32_t& x) { x = round_to_tf32(x); });
+  }
+}
+
+/// Lays every converted element where the products take it.
 template <class Traits>
 __device__ __forceinline__ void make_operands(Operands<Traits>& operands, const Window<Traits>& window) {
   constexpr int kCount = Traits::kKw + Traits::kBlocks - 1;
@@ -93,24 +134,22 @@ __device__ __forceinline__ void make_operands(Operands<Traits>& operands, const 
   for (int i = 0; i < kCount + Traits::kBlocks; ++i) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      constexpr int kSkipped = Traits::kSkip - Traits::kFirst;
+      const int column = Traits::kSkipped + i;
       const auto place = [&](int part, std::uint32_t value) {
         if (i < kCount) operands.a[part][i][2 * half] = copy_register(value);
         if (i >= Traits::kBlocks) operands.a[part][i - Traits::kBlocks][2 * half + 1] = copy_register(value);
       };
       if constexpr (Traits::kHalves) {
-        const std::uint32_t low = window.x[2 * half][(kSkipped + i) / 2];
-        const std::uint32_t high = window.x[2 * half + 1][(kSkipped + i) / 2];
-        place(0, pair_of(low, high, (kSkipped + i) % 2));
+        place(0, window.x[2 * half + column % 2][column / 2]);
+      } else if constexpr (Traits::kPairs) {
+        place(0, window.x[2 * half][column]);
+        place(1, window.x[2 * half + 1][column]);
+      } else if constexpr (Traits::kWide) {
+        const std::uint32_t x = window.x[half][column], high = x & 0xffffe000u;  // truncated: cannot overflow
+        place(0, high);
+        place(1, round_to_tf32(__float_as_uint(__uint_as_float(x) - __uint_as_float(high))));
       } else {
-        const std::uint32_t x = window.x[half][kSkipped + i];
-        if constexpr (Traits::kSplit) {
-          const std::uint32_t high = x & 0xffffe000u;  // truncated, so that it cannot overflow
-          place(0, high);
-          place(1, round_to_tf32(__float_as_uint(__uint_as_float(x) - __uint_as_float(high))));
-        } else {
-          place(0, round_to_tf32(x));
-        }
+        place(0, window.x[half][column]);
       }
     }
   }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <upconv/kernels/cuda/device/direct_epilogue.cuh>
-#include <upconv/kernels/cuda/device/direct_fragment.cuh>
 #include <upconv/kernels/cuda/device/direct_producer.cuh>
+#include <upconv/kernels/cuda/device/direct_split.cuh>
 
 // The direct convolution with stride 1 for sm_90a: nothing is materialised, no workspace, weights packed
 // once.
@@ -43,8 +43,12 @@
 // warpgroups).
 namespace upconv::kernels::cuda::device {
 
-/// The products of one chunk for every kw. `taps`: descriptor of the chunk's first weights.
-template <class Traits>
+/// The terms of a product of sums: a small one is a product with a low part.
+enum class Terms { all, large, small };
+
+/// The products of one chunk for every kw. `taps`: descriptor of the chunk's first weights. With Terms::all
+/// they are added to acc, else they replace it.
+template <class Traits, Terms kTerms>
 __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::kN / 2],
                                          const Operands<Traits>& operands, std::uint64_t taps) {
   constexpr int kTap = Traits::kTapBytes / 16;
@@ -56,22 +60,15 @@ __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::k
                      accumulate);
   };
   products_begin();
-  if constexpr (Traits::kSplit) {
-    // The small products first, then the large ones: the units truncate when they add to a large sum.
 #pragma unroll
-    for (int kw = 0; kw < Traits::kKw; ++kw) {
+  for (int kw = 0; kw < Traits::kKw; ++kw) {
+    if constexpr (kTerms == Terms::small) {
       product(0, kw, 1, 0, kw > 0);
       product(0, kw, 0, 1, 1);
-    }
-#pragma unroll
-    for (int kw = 0; kw < Traits::kKw; ++kw)
-      product(0, kw, 0, 0, 1);
-  } else {
-#pragma unroll
-    for (int kw = 0; kw < Traits::kKw; ++kw) {
+    } else {
 #pragma unroll
       for (int block = 0; block < Traits::kBlocks; ++block)
-        product(block, kw, 0, 0, 1);
+        product(block, kw, 0, 0, kTerms == Terms::all || kw > 0);
     }
   }
   products_commit();
@@ -100,29 +97,6 @@ __device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
   }
 }
 
-/// fp32: chunks of which a warp's pixels are all tiny are scaled up before they are split, since the low part
-/// of a number near the denormals is not a TF32 number; the products are scaled back as they are added up.
-template <class Traits>
-struct SplitScale {
-  bool tiny = false;
-  float inverse = 1.0f;
-
-  /// `bits`: of all the thread's elements, or'ed.
-  __device__ __forceinline__ void choose(std::uint32_t bits) {
-    tiny = __all_sync(0xffffffffu, (bits & 0x60000000u) == 0);  // all magnitudes below 2^-63
-    inverse = tiny ? 0x1p-63f : 1.0f;
-  }
-  __device__ __forceinline__ void apply(Window<Traits>& window) const {
-    if (!tiny) return;
-#pragma unroll
-    for (auto& channel : window.x) {
-#pragma unroll
-      for (std::uint32_t& x : channel)
-        x = __float_as_uint(__uint_as_float(x) * 0x1p63f);
-    }
-  }
-};
-
 template <class Traits>
 __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const DirectArguments& p, int consumer,
                                         int group, int co0, int worker, int workers) {
@@ -133,6 +107,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   const auto* ring = reinterpret_cast<const typename Traits::Element*>(shared.ring(consumer, p.stages)) +
                      lane % 4 * Traits::kPitch + p.shift + column;
   const std::uint64_t weights = matrix_descriptor(shared.weight_tile(p.stages), Traits::kN * 16);
+  const int weight_exponent = Traits::kPairs ? p.weight_exponents[blockIdx.y] : 0;
   constexpr int kChunkElements = Traits::kChunkBytes / static_cast<int>(sizeof(typename Traits::Element));
   constexpr int kSlot = Traits::kCo / 2;  // registers of one kh
   constexpr int kStepTaps = Traits::kKw * Traits::kTapBytes / 16;
@@ -141,62 +116,143 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       static_cast<std::uint32_t>(p.items) >> 31;  // items are not negative; only we know
 
   float acc[Traits::kBlocks][Traits::kN / 2];  // [64 pixels][kh][co]: output rows ih + lead_h - kh
-  float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every chunk
+  float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every batch of products
+  auto& rows = *(Traits::kSplit ? &sum : &acc);
   Operands<Traits> operands;
+  Split<Traits> split;
   RingCursor at;
-  SplitScale<Traits> scale;
+
+  // What is left to do for a row whose products are done: it waits until the next row's run. Sums in
+  // accumulators have to make room at once, and wait as finished values.
+  enum class Due { nothing, move, store };
+  Due due = Due::nothing;
+  FinishedRow<Traits> finished;
+  OutputRun<Traits> out;
+
+  // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a
+  // move: moves the compiler makes ahead of what still reads, through registers it does not have.
+  const auto move_up = [&] {
+#pragma unroll
+    for (int kh = Traits::kKh - 1; kh >= 0; --kh) {
+#pragma unroll
+      for (int block = 0; block < Traits::kBlocks; ++block) {
+#pragma unroll
+        for (int i = kh * kSlot; i < (kh + 1) * kSlot; ++i)
+          rows[block][i] = kh > 0 ? __uint_as_float(__float_as_uint(rows[block][i - kSlot]) | zero) : 0.0f;
+      }
+    }
+  };
+  const auto finish = [&] {
+    return finish_row<Traits>(shared, rows, p.kh == Traits::kKh, lane, static_cast<Epilogue>(p.activation));
+  };
+  // What may stand among the products: for accumulators, only what has no branch.
+  const auto settle_early = [&] {
+    if constexpr (Traits::kSplit) {
+      if (due == Due::nothing) return;
+      if (due == Due::store) {
+        const FinishedRow<Traits> row = finish();
+        if (p.vectors) {
+          store_vectors<Traits>(row, out, true);
+        } else {
+          store_elements<Traits>(row, out, lane);
+        }
+        out.y += p.ow;
+      }
+      move_up();
+      due = Due::nothing;
+    } else {
+      const bool now = due == Due::store && p.vectors;
+      store_vectors<Traits>(finished, out, now);
+      out.y += now ? p.ow : 0;
+      due = now ? Due::nothing : due;
+    }
+  };
+  const auto settle_late = [&] {
+    if (Traits::kSplit || due == Due::nothing) return;
+    store_elements<Traits>(finished, out, lane);
+    out.y += p.ow;
+    due = Due::nothing;
+  };
+  const auto settle = [&] {
+    settle_early();
+    settle_late();
+  };
+  const auto end_row = [&](bool complete) {
+    if constexpr (Traits::kSplit) {
+      due = complete ? Due::store : Due::move;
+    } else {
+      if (complete) {
+        finished = finish();
+        due = Due::store;
+      }
+      move_up();
+    }
+  };
 
   const auto load = [&](Window<Traits>& window) {
     barrier_wait(shared.full[consumer][at.stage], at.parity);
-    load_window<Traits>(window, ring + at.stage * kChunkElements);
+    const auto* run = ring + at.stage * kChunkElements;
+    if (p.aligned) {
+      load_vectors<Traits>(window, run);
+    } else {
+      load_elements<Traits>(window, run);
+    }
   };
-  // Gives the stage back. Every load's result goes into the address: else the arrival overtakes loads that
-  // wait for the products' own reads, and the copy engine overwrites what they are to read.
-  const auto release = [&](const Window<Traits>& window) {
-    const std::uint32_t bits = any_bits<Traits>(window);
+  // Makes numbers for the matrix units of the window, in place, and gives the stage back unless another pass
+  // needs it. Every load's result goes into the address: else the arrival overtakes loads that wait for the
+  // products' own reads, and the copy engine overwrites what they are to read.
+  const auto convert_and_release = [&](Window<Traits>& window) {
+    const std::uint32_t bits = split.apply(window, consumer);
+    if (split.more) return;
     __syncwarp();
     if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage], bits & zero);
     at.advance(p.stages);
-    return bits;
   };
-  // Multiplies one chunk while the next one is read, then makes the next one's operands.
+  const auto wait_for_products = [&] {
+    products_wait<0>();
+    pin_all<Traits>(acc);
+    pin_all<Traits>(operands);
+  };
+  // Multiplies the operands while the next ones are read and converted.
   const auto advance = [&](int step) {
     std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
     asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
     Window<Traits> window;
     load(window);
     pin_all<Traits>(acc);
-    multiply<Traits>(acc, operands, taps);
-    const std::uint32_t bits = release(window);
-    products_wait<0>();
-    pin_all<Traits>(acc);
-    pin_all<Traits>(operands);
     if constexpr (Traits::kSplit) {
-      const float unscale = scale.inverse;
-#pragma unroll
-      for (int i = 0; i < Traits::kN / 2; ++i)
-        sum[0][i] = fmaf(acc[0][i], unscale, sum[0][i]);
-      scale.choose(bits);
-      scale.apply(window);
+      // The small products first, and the large ones apart: the units truncate when they add to a large sum.
+      multiply<Traits, Terms::small>(acc, operands, taps);
+      const int exponent = split.exponent + weight_exponent;  // of the operands that multiply now
+      settle_early();
+      convert_and_release(window);
+      wait_for_products();
+      add_scaled(sum[0], acc[0], Traits::kPairs ? exponent - 11 : exponent);
+      pin_all<Traits>(acc);
+      multiply<Traits, Terms::large>(acc, operands, taps);
+      wait_for_products();
+      add_scaled(sum[0], acc[0], exponent);
+    } else {
+      multiply<Traits, Terms::all>(acc, operands, taps);
+      settle_early();
+      convert_and_release(window);
+      wait_for_products();
+      settle_late();
     }
     make_operands<Traits>(operands, window);
   };
-  auto& rows = *(Traits::kSplit ? &sum : &acc);
 
   {
     Window<Traits> window;
     load(window);
-    const std::uint32_t bits = release(window);
-    if constexpr (Traits::kSplit) {
-      scale.choose(bits);
-      scale.apply(window);
-    }
+    convert_and_release(window);
     make_operands<Traits>(operands, window);
   }
   barrier_wait(shared.weights, 0);
   for (int index = worker; index < p.items; index += workers) {
     const DirectItem item = item_at<Traits>(p, index);
-    OutputRun<Traits> out(p, item, group, co0, column, lane);
+    settle();
+    out = OutputRun<Traits>(p, item, group, co0, warp, lane);
 #pragma unroll
     for (int block = 0; block < Traits::kBlocks; ++block) {
 #pragma unroll
@@ -204,35 +260,22 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
         rows[block][i] = 0.0f;
     }
 #pragma unroll 1
-    for (int row = 0; row < item.rows + Traits::kKh - 1; ++row) {
+    for (int row = 0; row < item.rows + p.kh - 1; ++row) {
       const int ih = item.oh0 - p.lead_h + row;
       if (ih >= 0 && ih < p.ih) {
         int step = 0;
         do {
+          const bool last_pass = !split.more;
           advance(step);
-        } while (++step < p.steps);
+          step += last_pass;
+        } while (step < p.steps);
+      } else {
+        settle();
       }
-      if (row >= Traits::kKh - 1) {
-        if (p.vectors) {
-          store_row<Traits, true>(shared, out, rows, lane, static_cast<Epilogue>(p.activation));
-        } else {
-          store_row<Traits, false>(shared, out, rows, lane, static_cast<Epilogue>(p.activation));
-        }
-        out.y += p.ow;
-      }
-      // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a
-      // move: moves the compiler makes ahead of the stores, through registers it does not have.
-#pragma unroll
-      for (int kh = Traits::kKh - 1; kh >= 0; --kh) {
-#pragma unroll
-        for (int block = 0; block < Traits::kBlocks; ++block) {
-#pragma unroll
-          for (int i = kh * kSlot; i < (kh + 1) * kSlot; ++i)
-            rows[block][i] = kh > 0 ? __uint_as_float(__float_as_uint(rows[block][i - kSlot]) | zero) : 0.0f;
-        }
-      }
+      end_row(row >= p.kh - 1);
     }
   }
+  settle();
 }
 
 /// Grid: x persistent blocks for each y = (group, tile of output channels).
@@ -261,7 +304,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   __syncthreads();
 
   if (role == 0) {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 72;");
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
     const int thread = threadIdx.x % Traits::kProducerThreads;
     const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kProducerThreads, 0);
     const int worker = blockIdx.x * Traits::kConsumers + consumer;
@@ -280,7 +323,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
       produce_elements<Traits>(shared, p, consumer, group, worker, workers, thread);
     }
   } else {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 216;");
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
     consume<Traits>(shared, p, role - 1, group, co0, blockIdx.x * Traits::kConsumers + role - 1, workers);
   }
 }

@@ -14,7 +14,7 @@ __device__ __forceinline__ void for_each_chunk(const DirectArguments& p, int wor
   for (int index = worker; index < p.items; index += workers) {
     const DirectItem item = item_at<Traits>(p, index);
     const int ih0 = item.oh0 - p.lead_h;
-    const int begin = max(ih0, 0), end = min(ih0 + item.rows + Traits::kKh - 1, p.ih);
+    const int begin = max(ih0, 0), end = min(ih0 + item.rows + p.kh - 1, p.ih);
     const int origin = item.ow0 - p.lead_w - Traits::kSkip - p.shift;
     for (int ih = begin; ih < end; ++ih) {
       for (int step = 0; step < p.steps; ++step)
@@ -65,30 +65,33 @@ __device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, c
     const auto is_inside = [&](int column) {
       return column < Traits::kReach && origin + column >= 0 && origin + column < p.iw;
     };
+    barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
     if constexpr (Traits::kHalves) {
-      Element values[kColumns]
-                    [kChannels];  // cp.async copies no less than 4 bytes: all loads first, then the stores
+      // cp.async copies no less than 4 bytes: loads first, then the stores, as many as fit the registers.
+      constexpr int kTogether = 8;
+#pragma unroll 1
+      for (int first = 0; first < kChannels; first += kTogether) {
+        Element values[kColumns][kTogether];
 #pragma unroll
-      for (int k = 0; k < kColumns; ++k) {
-        const int column = thread + k * kThreads;
-        const bool inside = is_inside(column);
-        const Element* from = row + origin + column;
+        for (int k = 0; k < kColumns; ++k) {
+          const int column = thread + k * kThreads;
+          const bool inside = is_inside(column);
+          const Element* from = row + first * plane + origin + column;
 #pragma unroll
-        for (int c = 0; c < kChannels; ++c, from += plane)
-          values[k][c] = inside && c < channels ? __ldg(from) : Element{0};
-      }
-      barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
+          for (int c = 0; c < kTogether; ++c, from += plane)
+            values[k][c] = inside && first + c < channels ? __ldg(from) : Element{0};
+        }
 #pragma unroll
-      for (int k = 0; k < kColumns; ++k) {
-        const int column = thread + k * kThreads;
-        if (column >= Traits::kReach) break;
+        for (int k = 0; k < kColumns; ++k) {
+          const int column = thread + k * kThreads;
+          if (column >= Traits::kReach) break;
 #pragma unroll
-        for (int c = 0; c < kChannels; ++c)
-          tile[c * Traits::kPitch + column] = values[k][c];
+          for (int c = 0; c < kTogether; ++c)
+            tile[(first + c) * Traits::kPitch + column] = values[k][c];
+        }
       }
       barrier_arrive(full);
     } else {
-      barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
 #pragma unroll
       for (int k = 0; k < kColumns; ++k) {
         const int column = thread + k * kThreads;

@@ -9,16 +9,20 @@
 /// Compile-time choices of the direct convolution, and its arguments.
 namespace upconv::kernels::cuda::device {
 
-enum class Arithmetic { tf32, f16, bf16, fp32 };
+/// fp32 computes with sums of two numbers: of f16 scaled by powers of two, or, where the weights' range is
+/// too wide for those, of TF32.
+enum class Arithmetic { tf32, f16, bf16, fp32, fp32_wide };
 
 /// What a launch tells the kernel. Channels are those of a group. Plain data, filled by the host's plan.
 struct DirectArguments {
-  const void* x;        // [n, groups * ci, ih, iw]
-  const void* weights;  // packed, see direct_pack.h
-  const void* bias;     // [groups * co] of y's type, or null
-  const void* slopes;   // prelu: [1] or [groups * co] of y's type, or null
-  void* y;              // [n, groups * co, oh, ow]
+  const void* x;                // [n, groups * ci, ih, iw]
+  const void* weights;          // packed, see direct_pack.h
+  const int* weight_exponents;  // fp32: [groups * co_tiles], packed weights are 2^exponent times too large
+  const void* bias;             // [groups * co] of y's type, or null
+  const void* slopes;           // prelu: [1] or [groups * co] of y's type, or null
+  void* y;                      // [n, groups * co, oh, ow]
   int n, groups, ci, co, ih, iw, oh, ow;
+  int kh;              // kKh, or one less: the last slot then holds no tap
   int lead_h, lead_w;  // output (oh, ow) begins to read at input (oh - lead_h, ow - lead_w)
   int steps;           // chunks of input channels
   int co_tiles;
@@ -27,7 +31,8 @@ struct DirectArguments {
   int items;       // strips * n * ranges
   int stages;      // of each ring
   int shift;       // columns between the tile's origin and the first vector read
-  bool boxes;      // rows are aligned well enough for the copy engine
+  bool boxes;      // x's rows are aligned well enough for the copy engine
+  bool aligned;    // a thread's columns begin at a vector of the tile
   bool vectors;    // y's rows are aligned well enough for vector stores
   int activation;  // ActivationKind
   int slope_stride;
@@ -41,17 +46,20 @@ struct DirectTraits {
   static constexpr int kKh = kKh_, kKw = kKw_;
   static constexpr int kCo = kCo_;  // output channels of a block
   static constexpr bool kHalves = kArithmetic == Arithmetic::f16 || kArithmetic == Arithmetic::bf16;
-  static constexpr bool kSplit = kArithmetic == Arithmetic::fp32;
+  static constexpr bool kPairs = kArithmetic == Arithmetic::fp32;      // operands are h + l * 2^-11 in f16
+  static constexpr bool kWide = kArithmetic == Arithmetic::fp32_wide;  // operands are h + l in TF32
+  static constexpr bool kSplit = kPairs || kWide;
   using Element = std::conditional_t<kHalves, std::uint16_t, float>;
-  static constexpr Operand kOperand = kArithmetic == Arithmetic::f16    ? Operand::f16
-                                      : kArithmetic == Arithmetic::bf16 ? Operand::bf16
-                                                                        : Operand::tf32;
+  static constexpr Operand kOperand = kPairs || kArithmetic == Arithmetic::f16 ? Operand::f16
+                                      : kArithmetic == Arithmetic::bf16        ? Operand::bf16
+                                                                               : Operand::tf32;
 
-  static constexpr int kParts = kSplit ? 2 : 1;  // an operand is a sum of so many TF32 numbers
+  static constexpr int kParts = kSplit ? 2 : 1;  // an operand is a sum of so many numbers
   static constexpr int kBlocks = kBlocks_;
-  static constexpr int kRun = 2 * kBlocks;            // consecutive pixels of a thread
-  static constexpr int kPixels = 64 * kBlocks;        // output columns of a warpgroup
-  static constexpr int kChannels = kHalves ? 16 : 8;  // input channels of a chunk: one k step
+  static constexpr int kRun = 2 * kBlocks;      // consecutive pixels of a thread
+  static constexpr int kPixels = 64 * kBlocks;  // output columns of a warpgroup
+  static constexpr int kChannels =
+      kOperand == Operand::tf32 ? 8 : 16;  // input channels of a chunk: one k step
   static constexpr int kPitch = kPixels + (kHalves ? 16 : 8);
   static constexpr int kN = kKh * kCo;  // columns of a product: every kh at once
   static constexpr int kChunkBytes = kChannels * kPitch * static_cast<int>(sizeof(Element));
@@ -62,8 +70,11 @@ struct DirectTraits {
   static constexpr int kSkip = 4 - (kKw - 1) / 2;
   static constexpr int kFirst = kSkip / kRun * kRun;
   static constexpr int kWindow =
-      ((kSkip + kKw - 1 + kRun - 1 - kFirst) / kRun + 1) * kRun;    // columns it loads
+      ((kSkip + kKw - 1 + kRun - 1 - kFirst) / kRun + 1) * kRun;  // columns it loads
+  static constexpr int kSkipped = kSkip - kFirst;                 // of which it needs these:
+  static constexpr int kColumns = kKw + kRun - 1;
   static constexpr int kReach = kPixels - kRun + kFirst + kWindow;  // columns that are read at shift 0
+  static constexpr int kNeeded = kPixels + kSkip + kKw - 1;         // columns that are needed then
 
   static constexpr int kConsumers = 2, kConsumerThreads = 128;
   static constexpr int kThreads = 128 * (kConsumers + 1);
