@@ -408,6 +408,30 @@ TEST_P(CudaRangesOf, EveryRowKeepsWhatItsPrecisionPromises) {
 INSTANTIATE_TEST_SUITE_P(, CudaRangesOf, ::testing::ValuesIn(kRanges),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
+/// The sums that all this is measured against, and the operands. Needs no GPU.
+TEST(CudaRangesReference, AgreesWithTheCpusAndStaysWithinTheType) {
+  ExecutionContext ctx({.kernels = {{"conv_transpose2d", "cpu.reference"}, {"conv2d", "cpu.reference"}}});
+  Random random(14);
+  for (const ConvProblem& p : range_problems()) {
+    const GpuConvolution::Host host = filled(p, kRanges[0], random);
+    Tensor y = Tensor::empty(p.y_shape());
+    kernels::convolution(
+        p, {.x = host.x, .weight = host.weight, .packed_weight = {}, .bias = {}, .activation = {}, .y = y},
+        "", ctx);
+    EXPECT_TRUE(near_elementwise(p, y, exact_convolution(p, host.x, host.weight))) << p.to_string();
+  }
+  ConvProblem p = range_problems()[1];
+  for (const Range& range : kRanges) {
+    for (const DType dtype : kComputeDTypes) {
+      p.dtype = dtype;
+      const GpuConvolution::Host host = filled(p, range, random);
+      const double largest = dtype == DType::f16 ? 65504.0 : std::numeric_limits<float>::max();
+      for (const double value : exact_convolution(p, host.x, host.weight).y)
+        ASSERT_LT(std::abs(value), largest) << range.name << ' ' << dtype;
+    }
+  }
+}
+
 /// An input that is not finite spoils the outputs that read it, and no other.
 TEST_F(CudaRanges, InputsThatAreNotFiniteSpoilWhatReadsThem) {
   Random random(12);
