@@ -136,7 +136,7 @@ GpuConvolution::GpuConvolution(const kernels::ConvProblem& problem, const Host& 
 
 Tensor GpuConvolution::run(const kernels::ConvRow& row, const kernels::ConvProblem& problem,
                            ExecutionContext& ctx) const {
-  const GuardedGpuTensor y(problem.y_shape(), problem.dtype, offset_);
+  const GuardedGpuTensor y(problem.y_shape(), problem.dtype, offset_ == 0 ? 0 : 8 - offset_);
   kernels::ConvOperands operands{.x = x_.view(),
                                  .weight = weight_.view(),
                                  .packed_weight = packed_,
