@@ -3,7 +3,8 @@ include(CMakePackageConfigHelpers)
 
 set(upconv_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/upconv)
 install(TARGETS upconv upconv_framework upconv_kernels upconv_layers
-  EXPORT upconv-targets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  EXPORT upconv-targets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILE_SET interop_headers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT upconv-targets NAMESPACE upconv:: DESTINATION ${upconv_cmake_dir})
 
 configure_package_config_file(cmake/upconv-config.cmake.in upconv-config.cmake

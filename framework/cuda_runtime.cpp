@@ -44,27 +44,6 @@ std::string remedy_for(cudaError_t status) {
   }
 }
 
-std::string unavailable(int index, cudaError_t status) {
-  int driver = 0, runtime = 0;
-  cudaDriverGetVersion(&driver);
-  cudaRuntimeGetVersion(&runtime);
-  cudaGetLastError();
-  const auto version = [](int v) { return message(v / 1000, '.', v % 1000 / 10); };
-  const std::string where = message("cuda:", index, " is not available: ");
-  if (status == cudaErrorNoDevice) {
-    return message(where, "this process sees no CUDA device. Check nvidia-smi and CUDA_VISIBLE_DEVICES, or ",
-                   "use the CPU");
-  }
-  if (driver == 0)
-    return message(where, "there is no NVIDIA driver on this machine. Install it, or use the CPU");
-  if (status == cudaErrorInsufficientDriver || driver / 1000 < runtime / 1000) {
-    return message(where, "the NVIDIA driver supports CUDA ", version(driver), ", this build needs CUDA ",
-                   version(runtime), ". Update the driver, or use the CPU");
-  }
-  return message(where, cudaGetErrorString(status), " (", cudaGetErrorName(status),
-                 "). Check nvidia-smi, or use the CPU");
-}
-
 /// A stream of its own, so that nothing runs on, or waits for, the default stream.
 class CopyStream {
  public:
@@ -94,7 +73,12 @@ void require_device(int index) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0) {
-    throw DeviceError(unavailable(index, status == cudaSuccess ? cudaErrorNoDevice : status));
+    int driver = 0, runtime = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    cudaGetLastError();
+    throw DeviceError(
+        why_unavailable(index, status == cudaSuccess ? cudaErrorNoDevice : status, driver, runtime));
   }
   if (index < 0 || index >= count) {
     throw DeviceError(message("cuda:", index, " is not available: this process sees ", count,
@@ -119,6 +103,24 @@ void check_allocation(cudaError_t status, const char* call, int index, std::size
   check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");
   throw CudaError(message("out of memory on cuda:", index, ": asked for ", bytes, " bytes, ", free_bytes,
                           " of ", total_bytes, " are free"));
+}
+
+std::string why_unavailable(int index, cudaError_t status, int driver_version, int runtime_version) {
+  const auto version = [](int v) { return message(v / 1000, '.', v % 1000 / 10); };
+  const std::string where = message("cuda:", index, " is not available: ");
+  if (status == cudaErrorNoDevice) {
+    return message(where, "this process sees no CUDA device. Check nvidia-smi and CUDA_VISIBLE_DEVICES, or ",
+                   "use the CPU");
+  }
+  if (driver_version == 0)
+    return message(where, "there is no NVIDIA driver on this machine. Install it, or use the CPU");
+  if (status == cudaErrorInsufficientDriver || driver_version / 1000 < runtime_version / 1000) {
+    return message(where, "the NVIDIA driver supports CUDA ", version(driver_version),
+                   ", this build needs CUDA ", version(runtime_version),
+                   ". Update the driver, or use the CPU");
+  }
+  return message(where, cudaGetErrorString(status), " (", cudaGetErrorName(status),
+                 "). Check nvidia-smi, or use the CPU");
 }
 
 int device_count() noexcept {

@@ -1,6 +1,14 @@
 #include <upconv/framework/cuda_runtime.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
+#include <upconv/framework/profiler.h>
+
+namespace upconv {
+
+ProfilerRange::ProfilerRange(const char*) noexcept {}
+ProfilerRange::~ProfilerRange() = default;
+
+}  // namespace upconv
 
 namespace upconv::cuda {
 

@@ -7,6 +7,7 @@
 #include <upconv/framework/context.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
+#include <upconv/framework/profiler.h>
 
 namespace upconv::kernels {
 
@@ -24,7 +25,7 @@ struct Verdict {
 /// supports everything, comes last.
 template <class Problem, class Operands>
 struct KernelRow {
-  std::string_view name;  ///< "cpu.direct", "cuda.direct_tma.tf32.sm90"
+  std::string_view name;  ///< "cpu.direct", "cuda.direct_tma.tf32.sm90"; a literal, so a zero byte follows.
   Verdict (*supports)(const Problem& problem, const DeviceCaps& caps);
   /// Scratch bytes that launch takes from the context's workspace.
   std::size_t (*workspace_bytes)(const Problem& problem, const ExecutionContext& ctx);
@@ -63,13 +64,14 @@ const Row& select(std::string_view op, std::span<const Row> rows, const Problem&
                             ": run it on Device::cpu()"));
 }
 
-/// Selects the row for the problem, tells the trace sink, and launches it. Throws as select and launch do; a
-/// CudaError names layer, kernel and problem.
+/// Selects the row for the problem, tells the trace sink, and launches it, in a profiler's range of its name.
+/// Throws as select and launch do; a CudaError names layer, kernel and problem.
 template <class Row, class Problem, class Operands>
 void run(std::string_view op, std::span<const Row> rows, const Problem& problem, const Operands& operands,
          std::string_view layer, ExecutionContext& ctx) {
   const Row& row = select(op, rows, problem, ctx.caps(), forced_kernel(op, ctx));
   if (ctx.trace()) ctx.trace()({layer, problem.to_string(), row.name});
+  const ProfilerRange range(row.name.data());
   try {
     row.launch(problem, operands, ctx);
   } catch (const CudaError& error) {

@@ -23,7 +23,8 @@ CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes
 # Who may include which floor, and of the framework only that part of it which knows nothing of modules.
 REACH = {"framework": ("framework",), "kernels": ("framework", "kernels"), "layers": FLOORS}
 KERNELS_MAY_USE = {
-    "context", "cuda_check", "device", "dtype", "error", "float16", "memory", "message", "shape", "tensor", "workspace",
+    "context", "cuda_check", "device", "dtype", "error", "float16", "memory", "message", "profiler", "shape", "tensor",
+    "workspace",
 }
 
 # Headers of other libraries, and the only places that may see them.

@@ -15,6 +15,7 @@ namespace {
 
 using kernels::ConvProblem;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 DeviceCaps caps_of(int compute_capability) {
@@ -58,6 +59,126 @@ TEST(CudaSelection, EveryProblemHasARowOnEveryGpu) {
   EXPECT_EQ(kernels::channel_affine_rows(Device::Type::cuda).size(), 1u);
 }
 
+constexpr int kCapabilities[] = {70, 75, 80, 86, 89, 90, 100, 103, 120};
+
+/// Calls visit(problem, capability) for every problem, GPU, type and precision.
+template <class Visit>
+void for_each_choice(Visit&& visit) {
+  for (ConvProblem p : gpu_problems()) {
+    for (const DType dtype : kComputeDTypes) {
+      for (const Precision precision : {Precision::fp32, Precision::tf32}) {
+        p.dtype = dtype;
+        p.precision = precision;
+        for (const int capability : kCapabilities)
+          visit(p, capability);
+      }
+    }
+  }
+}
+
+/// The compute capability in a row's name: 90 of "cuda.direct_wgmma.fp32.sm90"; 0 if there is none.
+int named_capability(std::string_view row) {
+  const std::size_t dot = row.rfind(".sm");
+  return dot == std::string_view::npos ? 0 : std::stoi(std::string(row.substr(dot + 3)));
+}
+
+TEST(CudaSelection, EveryRowThatIsRefusedSaysWhy) {
+  for_each_choice([](const ConvProblem& p, int capability) {
+    for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
+      const kernels::Verdict verdict = row.supports(p, caps_of(capability));
+      ASSERT_NE(verdict.supported, !verdict.reason.empty()) << row.name << ' ' << p.to_string();
+    }
+  });
+}
+
+TEST(CudaSelection, ARowRunsOnNoGpuOlderThanItsName) {
+  for_each_choice([](const ConvProblem& p, int capability) {
+    for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
+      if (capability >= named_capability(row.name)) continue;
+      DeviceCaps roomy = caps_of(capability);
+      roomy.shared_memory_per_block = 227 << 10;
+      ASSERT_FALSE(row.supports(p, roomy).supported) << row.name << " on " << capability;
+    }
+  });
+}
+
+/// TF32 is asked for, and a row of a type takes that type only.
+TEST(CudaSelection, NothingChangesThePrecisionSilently) {
+  for_each_choice([](const ConvProblem& p, int capability) {
+    DeviceCaps roomy = caps_of(capability);
+    roomy.shared_memory_per_block = 227 << 10;
+    for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
+      if (!row.supports(p, roomy).supported) continue;
+      const auto computes = [&](std::string_view type) {
+        return row.name.find(message('.', type)) != std::string_view::npos;
+      };
+      const bool named = computes("fp32") || computes("tf32") || computes("f16") || computes("bf16");
+      if (!named) continue;  // serves every type in its own precision
+      const bool f32 = p.dtype == DType::f32;
+      ASSERT_TRUE((!computes("tf32") || (f32 && p.precision == Precision::tf32)) &&
+                  (!computes("fp32") || f32) && (!computes("f16") || p.dtype == DType::f16) &&
+                  (!computes("bf16") || p.dtype == DType::bf16))
+          << row.name << ' ' << p.to_string();
+    }
+  });
+}
+
+TEST(CudaSelection, BeforeAmpereThereAreProductsAndThePlainRow) {
+  for_each_choice([](const ConvProblem& p, int capability) {
+    if (capability >= 80) return;
+    const std::string_view row =
+        kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps_of(capability), "")
+            .name;
+    if (row == "cuda.cublaslt") {
+      ASSERT_TRUE(capability == 75 && p.kh == 1 && p.kw == 1) << p.to_string();
+    } else {
+      ASSERT_EQ(row, "cuda.plain") << p.to_string();
+    }
+  });
+}
+
+TEST(CudaSelection, AForcedRowThatDoesNotFitSaysWhy) {
+  const std::string flagship = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_";
+  const auto refusal = [](const std::string& problem, int capability, std::string_view row,
+                          std::size_t shared_memory = 227 << 10) -> std::string {
+    const ConvProblem p = ConvProblem::parse(problem);
+    DeviceCaps caps = caps_of(capability);
+    caps.shared_memory_per_block = shared_memory;
+    try {
+      static_cast<void>(
+          kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps, row).name);
+    } catch (const ArgumentError& error) {
+      return error.what();
+    }
+    return "nothing was thrown";
+  };
+  constexpr std::string_view kFp32 = "cuda.direct_wgmma.fp32.sm90", kF16 = "cuda.direct_wgmma.f16.sm90";
+  EXPECT_THAT(refusal(flagship + "f32", 90, "cuda.fastest"),
+              AllOf(HasSubstr("there is no kernel 'cuda.fastest'"), HasSubstr(std::string(kFp32)),
+                    HasSubstr("cuda.plain")));
+  EXPECT_THAT(refusal(flagship + "f32", 80, "cuda.cublaslt"),
+              HasSubstr("conv_transpose2d: forced kernel 'cuda.cublaslt' does not fit " + flagship +
+                        "f32: only for 1x1 kernels"));
+  EXPECT_THAT(refusal("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32", 70, "cuda.cublaslt"),
+              HasSubstr("cuBLASLt needs compute capability 7.5"));
+  for (const int capability : {70, 75, 80, 86, 89, 100, 120}) {
+    EXPECT_THAT(refusal(flagship + "f32", capability, kFp32),
+                AllOf(HasSubstr("forced kernel"), HasSubstr("does not fit"),
+                      AnyOf(HasSubstr("only for compute capability 9.0 (Hopper)"),
+                            HasSubstr("this build holds no code for sm_90a"))))
+        << capability;
+  }
+  if (refusal(flagship + "f32", 90, kFp32) != "nothing was thrown")
+    GTEST_SKIP() << "this build holds no code for sm_90a";
+  EXPECT_THAT(refusal(flagship + "f32", 90, kFp32, 100 << 10), HasSubstr("227 KB of shared memory"));
+  EXPECT_THAT(refusal(flagship + "f32", 90, kF16), HasSubstr("for another type or precision"));
+  EXPECT_THAT(refusal(flagship + "tf32", 90, kFp32), HasSubstr("for another type or precision"));
+  EXPECT_THAT(refusal("n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f16", 90, kF16),
+              HasSubstr("only for stride 1"));
+  EXPECT_THAT(refusal("n1ci32ih64iw64co32kh3kw3_s1x1_p1x1_reflect_d1x1_g1_f16", 90, kF16),
+              HasSubstr("only for padding with zeros"));
+}
+
 struct FakeOperands {};
 using FakeRow = kernels::KernelRow<ConvProblem, FakeOperands>;
 
@@ -95,7 +216,25 @@ TEST(CudaErrors, SayWhatToDo) {
   EXPECT_THAT(text(cudaErrorNoKernelImageForDevice), HasSubstr("holds no code for this GPU"));
   EXPECT_THAT(text(cudaErrorNoKernelImageForDevice), HasSubstr("CMAKE_CUDA_ARCHITECTURES="));
   EXPECT_THAT(text(cudaErrorInsufficientDriver), HasSubstr("update the NVIDIA driver"));
+  EXPECT_THAT(text(cudaErrorUnsupportedPtxVersion), HasSubstr("holds no code for this GPU"));
   EXPECT_THAT(text(cudaErrorIllegalAddress), HasSubstr("a kernel that ran earlier"));
+  EXPECT_THAT(text(cudaErrorStreamCaptureUnsupported), HasSubstr("while a CUDA graph is being captured"));
+}
+
+TEST(CudaErrors, OfADriverSayWhatToDo) {
+  EXPECT_EQ(cuda::why_unavailable(0, cudaErrorInsufficientDriver, 0, 13000),
+            "cuda:0 is not available: there is no NVIDIA driver on this machine. Install it, or use the CPU");
+  EXPECT_EQ(
+      cuda::why_unavailable(1, cudaErrorInsufficientDriver, 11080, 13000),
+      "cuda:1 is not available: the NVIDIA driver supports CUDA 11.8, this build needs CUDA 13.0. Update "
+      "the driver, or use the CPU");
+  EXPECT_THAT(cuda::why_unavailable(0, cudaErrorInitializationError, 12040, 13000),
+              HasSubstr("the NVIDIA driver supports CUDA 12.4, this build needs CUDA 13.0"));
+  EXPECT_EQ(cuda::why_unavailable(0, cudaErrorNoDevice, 13000, 13000),
+            "cuda:0 is not available: this process sees no CUDA device. Check nvidia-smi and "
+            "CUDA_VISIBLE_DEVICES, or use the CPU");
+  EXPECT_THAT(cuda::why_unavailable(0, cudaErrorInitializationError, 13000, 13000),
+              AllOf(HasSubstr("(cudaErrorInitializationError)"), HasSubstr("Check nvidia-smi")));
 }
 
 TEST(CudaErrors, WithoutAGpuTheReasonIsGivenAndTheCpuWorks) {

@@ -12,12 +12,16 @@ namespace {
 
 constexpr std::size_t kBandBytes = 4096;
 
-/// The spacing of the type's subnormals.
+/// What nearly_equal lets pass near zero: of bf16 and f32 the whole range of the subnormals.
 double tiny_of(DType dtype) {
   return dtype == DType::f16 ? 0x1p-24 : 0x1p-126;
 }
 
 }  // namespace
+
+double spacing_of(DType dtype) {
+  return dtype == DType::f16 ? 0x1p-24 : dtype == DType::bf16 ? 0x1p-133 : 0x1p-149;
+}
 
 double unit_of(DType dtype) {
   return dtype == DType::f16 ? 0x1p-11 : dtype == DType::bf16 ? 0x1p-8 : 0x1p-24;
@@ -117,6 +121,31 @@ Tensor GuardedGpuTensor::values() const {
   Tensor result = Tensor::empty(spec_.shape, spec_.dtype);
   if (spec_.bytes() != 0) std::memcpy(result.view().raw(), bytes + begin_, spec_.bytes());
   return result;
+}
+
+GpuConvolution::GpuConvolution(const kernels::ConvProblem& problem, const Host& host, int offset)
+    : problem_(problem),
+      offset_(offset),
+      packed_(kernels::pack_weight(problem, host.weight, Device::cuda(0))),
+      x_(host.x, offset),
+      weight_(host.weight, offset),
+      activation_(host.activation) {
+  if (host.bias.defined()) bias_.emplace(host.bias, offset);
+  if (host.slopes.defined()) activation_.slopes = slopes_.emplace(host.slopes, offset).view();
+}
+
+Tensor GpuConvolution::run(const kernels::ConvRow& row, const kernels::ConvProblem& problem,
+                           ExecutionContext& ctx) const {
+  const GuardedGpuTensor y(problem.y_shape(), problem.dtype, offset_ == 0 ? 0 : 8 - offset_);
+  kernels::ConvOperands operands{.x = x_.view(),
+                                 .weight = weight_.view(),
+                                 .packed_weight = packed_,
+                                 .bias = {},
+                                 .activation = activation_,
+                                 .y = y.view()};
+  if (bias_) operands.bias = bias_->view();
+  row.launch(problem, operands, ctx);
+  return y.values();
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {

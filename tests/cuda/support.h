@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -52,8 +53,35 @@ class GuardedGpuTensor {
   std::size_t begin_ = 0;  // bytes
 };
 
+/// The operands of a convolution on cuda:0, packed, each `offset` elements past an aligned address and
+/// between guard bands. `bias` and `slopes` may be not defined.
+class GpuConvolution {
+ public:
+  struct Host {
+    Tensor x, weight, bias = {}, slopes = {};
+    kernels::Activation activation = {};  ///< But for the slopes.
+  };
+  GpuConvolution(const kernels::ConvProblem& problem, const Host& host, int offset = 0);
+
+  const kernels::ConvProblem& problem() const { return problem_; }
+  /// What the row makes of them, on the CPU.
+  Tensor run(const kernels::ConvRow& row, ExecutionContext& ctx) const { return run(row, problem_, ctx); }
+  /// The same for a problem that differs in its precision.
+  Tensor run(const kernels::ConvRow& row, const kernels::ConvProblem& problem, ExecutionContext& ctx) const;
+
+ private:
+  kernels::ConvProblem problem_;
+  int offset_;
+  Tensor packed_;
+  GuardedGpuTensor x_, weight_;
+  std::optional<GuardedGpuTensor> bias_, slopes_;
+  kernels::Activation activation_;
+};
+
 /// Half an ulp of the type, relative.
 double unit_of(DType dtype);
+/// The spacing of its subnormals.
+double spacing_of(DType dtype);
 /// True if both CPU tensors hold the same bits.
 bool same_bits(const Tensor& a, const Tensor& b);
 /// Compares bit for bit (0 and -0 are one, and so are NaNs).

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -18,7 +19,10 @@ const StateDict& golden_file(const std::string& name) {
   static std::map<std::string, StateDict> files;
   const auto found = files.find(name);
   if (found != files.end()) return found->second;
-  return files.emplace(name, read_hdf5(std::string(UPCONV_GOLDEN_DIR) + '/' + name)).first->second;
+  const char* elsewhere =
+      std::getenv("UPCONV_GOLDEN_DIR");  // for a binary that was carried to another machine
+  const std::string directory = elsewhere == nullptr ? UPCONV_GOLDEN_DIR : elsewhere;
+  return files.emplace(name, read_hdf5(directory + '/' + name)).first->second;
 }
 
 const Tensor& GoldenCase::at(const std::string& key) const {
@@ -50,16 +54,17 @@ std::vector<GoldenCase> golden_cases(const std::string& file, const std::string&
   return result;
 }
 
-std::string test_name(const std::string& row) {
-  std::string name = row.empty() ? "selected" : row;
+std::string Target::test_name() const {
+  std::string name = !row.empty() ? row : device.is_cuda() ? "cuda_selected" : "selected";
   std::ranges::replace_if(
       name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 }
 
-ExecutionContext context_for(const std::string& op, const std::string& row, int threads) {
-  ExecutionContextOptions options{.num_threads = threads};
-  if (!row.empty()) options.kernels = {{op, row}};
+ExecutionContext context_for(const std::string& op, const Target& target, int threads) {
+  ExecutionContextOptions options{
+      .device = target.device, .precision = target.precision, .num_threads = threads};
+  if (!target.row.empty()) options.kernels = {{op, target.row}};
   return ExecutionContext(std::move(options));
 }
 
@@ -117,7 +122,7 @@ Tensor absolute(const Tensor& tensor) {
 GuardedOutput::GuardedOutput(const TensorSpec& spec)
     : spec_(spec),
       storage_(Tensor::full({spec.shape.numel() + 2 * kGuard}, std::numeric_limits<double>::quiet_NaN(),
-                            spec.dtype)) {}
+                            spec.dtype, spec.device)) {}
 
 TensorView GuardedOutput::view() {
   auto* begin = static_cast<std::byte*>(storage_.view().raw());
@@ -125,7 +130,7 @@ TensorView GuardedOutput::view() {
 }
 
 ::testing::AssertionResult GuardedOutput::guards_intact() const {
-  const std::vector<double> values = to_doubles(storage_);
+  const std::vector<double> values = to_doubles(storage_.to(Device::cpu()));
   for (std::size_t i = 0; i < kGuard; ++i) {
     if (!std::isnan(values[i]) || !std::isnan(values[values.size() - 1 - i]))
       return ::testing::AssertionFailure()
@@ -134,19 +139,21 @@ TensorView GuardedOutput::view() {
   return ::testing::AssertionSuccess();
 }
 
-Tensor run_guarded(const Module& module, ConstTensorView x, const std::string& op, const std::string& row) {
+Tensor run_guarded(const Module& module, const Tensor& x, const std::string& op, const Target& target) {
+  const Tensor x_there = x.to(target.device);
   Tensor first;
   for (const int threads : {1, 3}) {
-    ExecutionContext ctx = context_for(op, row, threads);
+    ExecutionContext ctx = context_for(op, target, threads);
     for (int repeat = 0; repeat < 2; ++repeat) {
-      GuardedOutput output(module.output_spec(x.spec()));
-      module.forward_into(x, output.view(), ctx);
+      GuardedOutput output(module.output_spec(x_there.spec()));
+      module.forward_into(x_there, output.view(), ctx);
       EXPECT_TRUE(output.guards_intact());
+      Tensor y = Tensor::empty(output.view().shape(), output.view().dtype());
+      copy(y, output.view());
       if (!first.defined()) {
-        first = Tensor::empty(output.view().shape(), output.view().dtype());
-        copy(first, output.view());
+        first = std::move(y);
       } else if (first.numel() > 0) {
-        EXPECT_EQ(0, std::memcmp(first.view().raw(), output.view().raw(), first.spec().bytes()))
+        EXPECT_EQ(0, std::memcmp(first.view().raw(), y.view().raw(), first.spec().bytes()))
             << "runs differ, with " << threads << " threads";
       }
     }

@@ -3,6 +3,8 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,7 +13,7 @@
 
 namespace upconv::testing {
 
-/// A file of tests/golden/, read once per process.
+/// A file of tests/golden/, or of the directory UPCONV_GOLDEN_DIR in the environment; read once per process.
 const StateDict& golden_file(const std::string& name);
 
 /// One case of a file of layers: the tensors whose names are "<name>.<key>".
@@ -30,20 +32,61 @@ struct GoldenCase {
 /// The cases of a file whose names start with `prefix`.
 std::vector<GoldenCase> golden_cases(const std::string& file, const std::string& prefix = "");
 
-/// Names of a table's rows, and "" for the row that selection picks.
-template <class Rows>
-std::vector<std::string> row_names(const Rows& rows) {
-  std::vector<std::string> names = {""};
-  for (const auto& row : rows)
-    names.emplace_back(row.name);
-  return names;
+/// What a case runs on.
+struct Target {
+  Device device;
+  Precision precision = Precision::fp32;
+  std::string row = {};  ///< Forced; "" leaves the choice to selection.
+
+  /// "cpu_direct", "cuda_selected"
+  std::string test_name() const;
+  friend void PrintTo(const Target& target, std::ostream* out) { *out << target.test_name(); }
+};
+
+/// Every row of every device's table, and what selection picks there. `rows_of` gives the table of a device
+/// type, which is empty if this build has none.
+template <class RowsOf>
+std::vector<Target> targets(RowsOf rows_of) {
+  std::vector<Target> result;
+  for (const Device device : {Device::cpu(), Device::cuda(0)}) {
+    const auto rows = rows_of(device.type());
+    if (!rows.empty()) result.push_back({.device = device});
+    for (const auto& row : rows)
+      result.push_back({.device = device, .row = std::string(row.name)});
+  }
+  return result;
 }
 
-/// A row's name, or "selected", as a test's name.
-std::string test_name(const std::string& row);
+/// Those on a GPU, with TF32 permitted.
+template <class RowsOf>
+std::vector<Target> tf32_targets(RowsOf rows_of) {
+  std::vector<Target> result;
+  for (Target target : targets(rows_of)) {
+    target.precision = Precision::tf32;
+    if (target.device.is_cuda()) result.push_back(std::move(target));
+  }
+  return result;
+}
 
-/// A context with `op` forced to `row`, or free if `row` is "".
-ExecutionContext context_for(const std::string& op, const std::string& row, int threads = 2);
+/// A test for every target; skips, visibly, where the target's device is not. The parameter is a Target or a
+/// tuple that holds one.
+template <class Parameter>
+class GoldenTest : public ::testing::TestWithParam<Parameter> {
+ protected:
+  void SetUp() override {
+    if (target().device.is_cuda() && cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device here";
+  }
+  const Target& target() const {
+    if constexpr (std::is_same_v<Parameter, Target>) {
+      return this->GetParam();
+    } else {
+      return std::get<Target>(this->GetParam());
+    }
+  }
+};
+
+/// A context for the target; its row, if any, is forced for `op`.
+ExecutionContext context_for(const std::string& op, const Target& target, int threads = 2);
 
 /// Unit in the last place of a value of this size, as a fraction of it: 2^-23, 2^-10, 2^-7.
 double epsilon_of(DType dtype);
@@ -57,8 +100,8 @@ double smallest_of(DType dtype);
 /// The same with tolerance 0.
 ::testing::AssertionResult equal(ConstTensorView got, ConstTensorView wanted);
 
-/// An output tensor pre-filled with NaN, between guard bands, at an address no more aligned than its
-/// elements.
+/// An output tensor on any device, pre-filled with NaN, between guard bands, at an address no more aligned
+/// than its elements.
 class GuardedOutput {
  public:
   explicit GuardedOutput(const TensorSpec& spec);
@@ -72,7 +115,8 @@ class GuardedOutput {
 };
 
 /// forward_into a guarded output, with fewer and with more threads, twice each: all four must be bit-equal.
-Tensor run_guarded(const Module& module, ConstTensorView x, const std::string& op, const std::string& row);
+/// `x` and the result are on the CPU.
+Tensor run_guarded(const Module& module, const Tensor& x, const std::string& op, const Target& target);
 
 /// Elements as doubles, and a CPU f32 tensor of their absolute values.
 std::vector<double> to_doubles(ConstTensorView tensor);

@@ -4,9 +4,9 @@
 #include <upconv/kernels/convolution.h>
 #include <upconv/tests/layers/golden.h>
 
-// PyTorch's convolutions, for every row of the CPU's table. Exact cases must be met bit for bit. The others
-// may err by 2^-21 of the largest sum of |x * w| and, of 16-bit types, one unit in the last place: results
-// that differ in fp32 may round to neighbours.
+// PyTorch's convolutions, for every row of every device's table. Exact cases must be met bit for bit. The
+// others may err by 2^-21 of the largest sum of |x * w|, by 2^-9 in TF32, and, of 16-bit types, one unit in
+// the last place: results that differ in fp32 may round to neighbours.
 
 namespace upconv::testing {
 
@@ -49,10 +49,12 @@ std::unique_ptr<Module> layer_of(const GoldenCase& one, const ConvProblem& p) {
 }
 
 Tensor run(const GoldenCase& one, const ConvProblem& p, const Module& layer, const Tensor& x,
-           const std::string& row) {
-  if (!asks_for_size(one)) return run_guarded(layer, x, std::string(p.op()), row);
-  ExecutionContext ctx = context_for(std::string(p.op()), row);
-  return dynamic_cast<const ConvTranspose2d&>(layer).forward_to_size(x, {p.oh(), p.ow()}, ctx);
+           const Target& target) {
+  if (!asks_for_size(one)) return run_guarded(layer, x, std::string(p.op()), target);
+  ExecutionContext ctx = context_for(std::string(p.op()), target);
+  return dynamic_cast<const ConvTranspose2d&>(layer)
+      .forward_to_size(x.to(target.device), {p.oh(), p.ow()}, ctx)
+      .to(Device::cpu());
 }
 
 /// The largest sum of |x * w| + |bias| of any output.
@@ -62,61 +64,72 @@ double largest_sum(const GoldenCase& one, const ConvProblem& p) {
     weights.insert(name, absolute(tensor));
   const std::unique_ptr<Module> layer = layer_of(one, p);
   layer->load(weights);
-  ExecutionContext ctx = context_for(std::string(p.op()), "cpu.reference");
+  const Target reference{.device = Device::cpu(), .row = "cpu.reference"};
+  ExecutionContext ctx = context_for(std::string(p.op()), reference);
   layer->prepare(ctx);
-  const std::vector<double> sums = to_doubles(run(one, p, *layer, absolute(one.at("x")), "cpu.reference"));
+  const std::vector<double> sums = to_doubles(run(one, p, *layer, absolute(one.at("x")), reference));
   return sums.empty() ? 0.0 : std::ranges::max(sums);
 }
 
 /// True if the row was taken; false if it does not support the case.
-bool check_case(const GoldenCase& one, const std::string& row) {
-  const ConvProblem p = problem_of(one);
-  ExecutionContext ctx = context_for(std::string(p.op()), row);
-  for (const kernels::ConvRow& candidate : kernels::convolution_rows(Device::Type::cpu)) {
-    if (candidate.name == row && !candidate.supports(p, ctx.caps()).supported) return false;
+bool check_case(const GoldenCase& one, const Target& target) {
+  ConvProblem p = problem_of(one);
+  p.precision = target.precision;
+  const bool tf32 = p.dtype == DType::f32 && target.precision == Precision::tf32;
+  if (target.precision == Precision::tf32 && !tf32) return false;
+  ExecutionContext ctx = context_for(std::string(p.op()), target);
+  for (const kernels::ConvRow& candidate : kernels::convolution_rows(target.device.type())) {
+    if (candidate.name == target.row && !candidate.supports(p, ctx.caps()).supported) return false;
   }
   const std::unique_ptr<Module> layer = layer_of(one, p);
   layer->to(p.dtype);
   layer->load(one.state_dict());
   layer->prepare(ctx);
-  const Tensor y = run(one, p, *layer, one.at("x"), row);
+  const Tensor y = run(one, p, *layer, one.at("x"), target);
   if (one.exact()) {
     EXPECT_TRUE(equal(y, one.at("y")));
   } else {
     const double unit = p.dtype == DType::f32 ? 0.0 : epsilon_of(p.dtype);
-    const double absolute_error = 0x1p-21 * largest_sum(one, p) + (unit > 0.0 ? smallest_of(p.dtype) : 0.0);
+    const double absolute_error =
+        (tf32 ? 0x1p-9 : 0x1p-21) * largest_sum(one, p) + (unit > 0.0 ? smallest_of(p.dtype) : 0.0);
     EXPECT_TRUE(near(y, one.at("y"),
                      [&](std::size_t, double wanted) { return absolute_error + unit * std::abs(wanted); }));
   }
   return true;
 }
 
-using Parameter = std::tuple<std::string, std::string, std::string>;  // file, case prefix, row
+using Parameter = std::tuple<std::string, std::string, Target>;  // file, case prefix, what runs it
 
-class GoldenConvolution : public ::testing::TestWithParam<Parameter> {};
+class GoldenConvolution : public GoldenTest<Parameter> {};
 
 TEST_P(GoldenConvolution, MatchesPyTorch) {
-  const auto& [file, prefix, row] = GetParam();
+  const auto& [file, prefix, target] = GetParam();
   int taken = 0;
   const std::vector<GoldenCase> cases = golden_cases(file + ".h5", prefix);
   ASSERT_FALSE(cases.empty());
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.name);
-    taken += check_case(one, row);
+    taken += check_case(one, target);
   }
   RecordProperty("cases", taken);
-  if (taken == 0) GTEST_SKIP() << row << " supports none of these cases";
+  if (taken == 0) GTEST_SKIP() << target.test_name() << " supports none of these cases";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , GoldenConvolution,
-    ::testing::Combine(::testing::Values("conv_transpose2d", "conv2d"),
-                       ::testing::Values("corner", "f32", "f16", "bf16"),
-                       ::testing::ValuesIn(row_names(kernels::convolution_rows(Device::Type::cpu)))),
-    [](const auto& instance) {
-      return std::get<0>(instance.param) + '_' + std::get<1>(instance.param) + '_' +
-             test_name(std::get<2>(instance.param));
-    });
+std::string parameter_name(const ::testing::TestParamInfo<Parameter>& instance) {
+  const auto& [file, prefix, target] = instance.param;
+  return file + '_' + prefix + '_' + target.test_name();
+}
+
+INSTANTIATE_TEST_SUITE_P(, GoldenConvolution,
+                         ::testing::Combine(::testing::Values("conv_transpose2d", "conv2d"),
+                                            ::testing::Values("corner", "f32", "f16", "bf16"),
+                                            ::testing::ValuesIn(targets(kernels::convolution_rows))),
+                         parameter_name);
+INSTANTIATE_TEST_SUITE_P(Tf32, GoldenConvolution,
+                         ::testing::Combine(::testing::Values("conv_transpose2d", "conv2d"),
+                                            ::testing::Values("corner", "f32"),
+                                            ::testing::ValuesIn(tf32_targets(kernels::convolution_rows))),
+                         parameter_name);
 
 TEST(GoldenFiles, HoldEnoughCases) {
   EXPECT_GE(golden_cases("conv_transpose2d.h5").size(), 400u);

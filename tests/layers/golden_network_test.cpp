@@ -110,28 +110,35 @@ double largest(const Tensor& tensor) {
   return result;
 }
 
-/// Prepares the loaded network and runs it with both convolutions forced to `row`, or free if it is "".
-Tensor run(Sequential& net, const Tensor& x, const std::string& row) {
-  ExecutionContextOptions options{.num_threads = 2};
-  if (!row.empty()) options.kernels = {{"conv2d", row}, {"conv_transpose2d", row}};
+/// Prepares the loaded network and runs it on the target, with both convolutions forced to its row if it has
+/// one. `x` and the result are on the CPU.
+Tensor run(Sequential& net, const Tensor& x, const Target& target) {
+  ExecutionContextOptions options{.device = target.device, .precision = target.precision, .num_threads = 2};
+  if (!target.row.empty()) options.kernels = {{"conv2d", target.row}, {"conv_transpose2d", target.row}};
   ExecutionContext ctx(std::move(options));
   net.prepare(ctx);
-  return net.forward(x, ctx);
+  return net.forward(x.to(target.device), ctx).to(Device::cpu());
 }
 
 /// Rows that take every convolution of the network; a row that refuses one says so by ArgumentError.
-Tensor run_or_skip(Sequential& net, const Tensor& x, const std::string& row) {
+Tensor run_or_skip(Sequential& net, const Tensor& x, const Target& target) {
   try {
-    return run(net, x, row);
+    return run(net, x, target);
   } catch (const ArgumentError& error) {
     EXPECT_NE(std::string(error.what()).find("does not fit"), std::string::npos) << error.what();
     return {};
   }
 }
 
-using Parameter = std::tuple<std::string, std::string>;  // network, row
+/// What selection picks on each device.
+std::vector<Target> selected(std::vector<Target> targets) {
+  std::erase_if(targets, [](const Target& target) { return !target.row.empty(); });
+  return targets;
+}
 
-class GoldenNetwork : public ::testing::TestWithParam<Parameter> {
+using Parameter = std::tuple<std::string, Target>;  // network, what runs it
+
+class GoldenNetwork : public GoldenTest<Parameter> {
  protected:
   std::string name_ = std::get<0>(GetParam());
   const Tensor& x_ = golden_file(name_ + "_io.h5").at("x");
@@ -140,13 +147,14 @@ class GoldenNetwork : public ::testing::TestWithParam<Parameter> {
 };
 
 // fp32: PyTorch and upconv may each err by some units in every layer. Measured, they differ by at most 2^-20
-// of the largest output, in FSRCNN.
+// of the largest output, in FSRCNN. TF32 rounds products as f16 does, and is allowed what f16 is.
 TEST_P(GoldenNetwork, MatchesPyTorch) {
   const LoadReport report = net_.load(golden_file(name_ + ".h5"));
   EXPECT_TRUE(report.missing.empty() && report.unexpected.empty()) << report.to_string();
-  const Tensor y = run_or_skip(net_, x_, std::get<1>(GetParam()));
+  const Tensor y = run_or_skip(net_, x_, target());
   if (!y.defined()) GTEST_SKIP() << "the row does not support every layer";
-  const double tolerance = 0x1p-19 * std::max(1.0, largest(y_));
+  const double tolerance =
+      (target().precision == Precision::tf32 ? 0x1p-7 : 0x1p-19) * std::max(1.0, largest(y_));
   EXPECT_TRUE(near(y, y_, [&](std::size_t, double) { return tolerance; }));
 }
 
@@ -155,7 +163,7 @@ TEST_P(GoldenNetwork, MatchesPyTorchIn16Bits) {
   for (const DType dtype : {DType::f16, DType::bf16}) {
     net_.to(dtype);
     net_.load(golden_file(name_ + ".h5"));
-    const Tensor y = run_or_skip(net_, x_.to(dtype), std::get<1>(GetParam()));
+    const Tensor y = run_or_skip(net_, x_.to(dtype), target());
     if (!y.defined()) GTEST_SKIP() << "the row does not support every layer";
     EXPECT_EQ(y.dtype(), dtype);
     const double tolerance = 8 * epsilon_of(dtype) * std::max(1.0, largest(y_));
@@ -172,17 +180,28 @@ TEST_P(GoldenNetwork, KeysAreThoseOfPyTorchInOrder) {
   EXPECT_EQ(ours, theirs);
 }
 
+std::string parameter_name(const ::testing::TestParamInfo<Parameter>& instance) {
+  return std::get<0>(instance.param) + '_' + std::get<1>(instance.param).test_name();
+}
+
+INSTANTIATE_TEST_SUITE_P(, GoldenNetwork,
+                         ::testing::Combine(::testing::Values("dcgan", "fsrcnn", "decoder", "mlp"),
+                                            ::testing::ValuesIn(targets(kernels::convolution_rows))),
+                         parameter_name);
 INSTANTIATE_TEST_SUITE_P(
-    , GoldenNetwork,
+    Tf32, GoldenNetwork,
     ::testing::Combine(::testing::Values("dcgan", "fsrcnn", "decoder", "mlp"),
-                       ::testing::ValuesIn(row_names(kernels::convolution_rows(Device::Type::cpu)))),
-    [](const auto& instance) {
-      return std::get<0>(instance.param) + '_' + test_name(std::get<1>(instance.param));
-    });
+                       ::testing::ValuesIn(selected(tf32_targets(kernels::convolution_rows)))),
+    parameter_name);
 
 // --- small nests
 
-void check_nest(const std::string& name, Sequential net) {
+class GoldenSequential : public GoldenTest<Target> {
+ protected:
+  void check_nest(const std::string& name, Sequential net);
+};
+
+void GoldenSequential::check_nest(const std::string& name, Sequential net) {
   StateDict weights;
   const std::string prefix = name + ".state.";
   for (const auto& [key, tensor] : golden_file("sequential.h5")) {
@@ -190,7 +209,7 @@ void check_nest(const std::string& name, Sequential net) {
   }
   net.load(weights);
   const Tensor& wanted = golden_file("sequential.h5").at(name + ".y");
-  const Tensor y = run(net, golden_file("sequential.h5").at(name + ".x"), "");
+  const Tensor y = run(net, golden_file("sequential.h5").at(name + ".x"), target());
   EXPECT_TRUE(near(y, wanted, [&](std::size_t, double) { return 0x1p-20 * std::max(1.0, largest(wanted)); }));
 }
 
@@ -204,15 +223,15 @@ Sequential nested(bool with_prelu) {
   return net;
 }
 
-TEST(GoldenSequential, Nested) {
+TEST_P(GoldenSequential, Nested) {
   check_nest("nested", nested(true));
 }
 
-TEST(GoldenSequential, NestedUnbatched) {
+TEST_P(GoldenSequential, NestedUnbatched) {
   check_nest("nested_unbatched", nested(false));
 }
 
-TEST(GoldenSequential, Named) {
+TEST_P(GoldenSequential, Named) {
   Sequential tail, net;
   tail.append("norm", BatchNorm2d({.num_features = 3})).append("act", Tanh());
   net.append("stem", Conv2d({.in_channels = 1,
@@ -225,18 +244,22 @@ TEST(GoldenSequential, Named) {
   check_nest("named", std::move(net));
 }
 
-TEST(GoldenSequential, Empty) {
+TEST_P(GoldenSequential, Empty) {
   check_nest("empty", Sequential());
 }
 
 // PReLU's slopes go by dimension 1, which of an unbatched image is the height: not the convolution's
 // channels.
-TEST(GoldenSequential, UnbatchedPReLUGoesByHeight) {
+TEST_P(GoldenSequential, UnbatchedPReLUGoesByHeight) {
   Sequential net;
   net.append(ConvTranspose2d({.in_channels = 2, .out_channels = 5, .kernel_size = 3, .padding = 1}));
   net.append(PReLU({.num_parameters = 4}));
   check_nest("unbatched_prelu", std::move(net));
 }
+
+INSTANTIATE_TEST_SUITE_P(, GoldenSequential,
+                         ::testing::ValuesIn(selected(targets(kernels::convolution_rows))),
+                         [](const auto& instance) { return instance.param.test_name(); });
 
 }  // namespace
 
