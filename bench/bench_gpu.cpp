@@ -7,10 +7,12 @@
 // A problem string without a type is taken in every mode: f32, tf32, f16, bf16. The row that would run, or
 // with --all-rows every row that fits, is checked on sampled outputs and then timed: CUDA events around
 // replays of a graph that calls it on random normal inputs, in as many buffers as it takes to leave the L2.
+// Exit code 1 if a row was wrong.
 
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -151,34 +153,46 @@ std::vector<double> measure(benchmark::State& state, const ConvRow& row, const C
   return samples;
 }
 
-void run(benchmark::State& state, const ConvRow& row, const ConvProblem& problem, const GpuCeilings& ceilings,
-         upconv::ExecutionContext& ctx) {
+/// The median with the spread of all samples around it, and what it means. Google Benchmark's own counters
+/// would print 0.5 as "500m".
+std::string summary(const ConvProblem& problem, std::vector<double> samples, const GpuCeilings& ceilings) {
+  std::ranges::sort(samples);
+  const double median = samples[samples.size() / 2];
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(4) << 1e3 * median << " ms, spread " << std::setprecision(1)
+       << 100 * (samples.back() - samples.front()) / median << " %, " << std::setprecision(0)
+       << 1e-9 * upconv::bench::bytes_moved(problem) / median << " GB/s, " << std::setprecision(1)
+       << 1e-12 * problem.flops() / median << " TFLOP/s, " << std::setprecision(0)
+       << 100 * ceilings.seconds(problem) / median << " % of the roof";
+  return text.str();
+}
+
+/// What every benchmark shares.
+struct Bench {
+  upconv::ExecutionContext ctx{{.device = upconv::Device::cuda(0)}};
+  GpuCeilings ceilings{ctx};
+  bool failed = false;
+};
+
+void run(benchmark::State& state, const ConvRow& row, const ConvProblem& problem, Bench& bench) {
   try {
-    Operands operands(problem, ctx);
-    operands.check(row, problem, ctx);
-    std::vector<double> samples = measure(state, row, problem, operands, ctx);
-    std::ranges::sort(samples);
-    const double median = samples[samples.size() / 2];
-    state.counters["median_ms"] = 1e3 * median;
-    state.counters["spread_%"] = 100 * (samples.back() - samples.front()) / median;
-    state.counters["GB/s"] = 1e-9 * upconv::bench::bytes_moved(problem) / median;
-    state.counters["TFLOP/s"] = 1e-12 * problem.flops() / median;
-    state.counters["roof_%"] = 100 * ceilings.seconds(problem) / median;
+    Operands operands(problem, bench.ctx);
+    operands.check(row, problem, bench.ctx);
+    std::vector<double> samples = measure(state, row, problem, operands, bench.ctx);
+    state.SetLabel(summary(problem, std::move(samples), bench.ceilings));
   } catch (const upconv::Error& error) {
+    bench.failed = true;
     state.SkipWithError(error.what());
   }
 }
 
 /// Registers the problem's rows; the one that runs comes first.
-void add_benchmarks(const ConvProblem& problem, bool all_rows, const GpuCeilings& ceilings,
-                    upconv::ExecutionContext& ctx) {
+void add_benchmarks(const ConvProblem& problem, bool all_rows, Bench& bench) {
   for (const ConvRow& row : upconv::kernels::convolution_rows(upconv::Device::Type::cuda)) {
-    if (!row.supports(problem, ctx.caps()).supported) continue;
+    if (!row.supports(problem, bench.ctx.caps()).supported) continue;
     const std::string name = std::string(row.name) + "/" + problem.to_string();
-    benchmark::RegisterBenchmark(name.c_str(),
-                                 [&row, problem, &ceilings, &ctx](benchmark::State& state) {
-                                   run(state, row, problem, ceilings, ctx);
-                                 })
+    benchmark::RegisterBenchmark(
+        name.c_str(), [&row, problem, &bench](benchmark::State& state) { run(state, row, problem, bench); })
         ->UseManualTime()
         ->Iterations(kRounds)
         ->Unit(benchmark::kMillisecond);
@@ -186,14 +200,13 @@ void add_benchmarks(const ConvProblem& problem, bool all_rows, const GpuCeilings
   }
 }
 
-void print(const upconv::ExecutionContext& ctx, const GpuCeilings& ceilings) {
-  std::cout << ctx.caps().name << ": copy " << std::fixed << std::setprecision(2)
-            << 1e-12 * ceilings.bytes_per_second()
+void print_ceilings(const Bench& bench) {
+  std::cout << bench.ctx.caps().name << ": copy " << std::fixed << std::setprecision(2)
+            << 1e-12 * bench.ceilings.bytes_per_second()
             << " TB/s; matrix products, TFLOP/s:" << std::setprecision(0);
   for (const char* mode : {"f32", "tf32", "f16", "bf16"})
-    std::cout << ' ' << mode << ' ' << 1e-12 * ceilings.flops_per_second(mode);
-  std::cout << "\nroof_% is the share of what these allow. Time is the mean, median_ms the median.\n"
-            << std::endl;
+    std::cout << ' ' << mode << ' ' << 1e-12 * bench.ceilings.flops_per_second(mode);
+  std::cout << "\nThese are the roof. Time is the mean; the median stands at the end.\n" << std::endl;
 }
 
 }  // namespace
@@ -202,15 +215,14 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   try {
     const Options options = read_options(argc, argv);
-    upconv::ExecutionContext ctx({.device = upconv::Device::cuda(0)});
-    const GpuCeilings ceilings(ctx);
-    print(ctx, ceilings);
+    Bench bench;
+    print_ceilings(bench);
     for (const ConvProblem& problem : options.problems)
-      add_benchmarks(problem, options.all_rows, ceilings, ctx);
+      add_benchmarks(problem, options.all_rows, bench);
     benchmark::RunSpecifiedBenchmarks();
+    return bench.failed ? 1 : 0;
   } catch (const upconv::Error& error) {
     std::cerr << "bench_gpu: " << error.what() << '\n';
     return 2;
   }
-  return 0;
 }

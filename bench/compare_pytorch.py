@@ -37,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--modes", default=",".join(SUFFIX), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=9, help="of each, in turn; default: %(default)s")
     parser.add_argument("--block", type=float, default=20, help="milliseconds timed at once; default: %(default)s")
-    parser.add_argument("--quick", action="store_true", help="the flagship, 3 rounds")
+    parser.add_argument("--quick", action="store_true", help="the flagship in 3 rounds, with a summary")
     parser.add_argument("--library", type=Path, default=ROOT / "build-gpu/bench/libupconv_conv.so", metavar="FILE")
     parser.add_argument("--commit", help="what to record where git does not say it")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -150,6 +150,10 @@ def main() -> int:
             print(comparison_report.line(row, run["ceilings"]))
     else:
         run = measure(arguments)
+    if arguments.quick:
+        print()
+        for row in run["rows"]:
+            print(f"{row['name']} {comparison_report.summary(row)}")
     if arguments.markdown:
         arguments.markdown.write_text(comparison_report.markdown(run))
     if arguments.plot:

@@ -84,6 +84,19 @@ def line(row: dict, ceilings: dict) -> str:
             f"{number(spread(row), '.1%'):>7}{row['errors']['upconv']:>10.2e}  {row['kernel']}")
 
 
+def summary(row: dict) -> str:
+    """The row in few words: upconv, and the faster of PyTorch's two ways in each layout."""
+    start = f"{row['mode']:5}"
+    if row["failed"]:
+        return f"{start} FAILED: {row['failed']}"
+    layouts = []
+    for layout in ("NCHW", "channels_last"):
+        times = [time for time in (median(row, layout), median(row, f"conv2d {layout}")) if time is not None]
+        layouts.append(f"{layout} {milliseconds(min(times, default=None)) or '-':>5}")
+    return (f"{start} upconv {milliseconds(median(row, 'upconv')):>6} ms, PyTorch {', '.join(layouts)}, "
+            f"{number(speedup(row), '.2f', 'x')}, error {row['errors']['upconv']:.2e} of {row['bound']:.2e}")
+
+
 def cell(row: dict, who: str) -> str:
     """Milliseconds of a graph's replay and, in brackets, of eager calls."""
     if median(row, who) is None:
