@@ -51,8 +51,8 @@ else
   build >"$log_dir/build.log" 2>&1 || {
     grep -E -A4 'CMake Error|error:' "$log_dir/build.log" | head -20
     echo "gpu_check: the build failed, see $log_dir/build.log"
-    echo "gpu_check: if a library is missing: tools/setup.sh installs all where there is a network; where there is none,"
-    echo "gpu_check: build cuda_test, bench_gpu and upconv_conv elsewhere and pass their directory with --binaries"
+    echo "gpu_check: if a library is missing: with a network, tools/setup.sh --tests installs all but libbenchmark-dev;"
+    echo "gpu_check: without, build cuda_test, bench_gpu and upconv_conv elsewhere and pass their directory: --binaries"
     exit 1
   }
   cuda_test=$build_dir/tests/cuda_test bench_gpu=$build_dir/bench/bench_gpu conv=$build_dir/bench/libupconv_conv.so
