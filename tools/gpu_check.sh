@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Checks the CUDA backend on a machine with a GPU, without a network, in under ten minutes: all GPU tests, then the
-# four tools of compute-sanitizer over a part of them, then a table. Exit code 0 if everything passed.
+# four tools of compute-sanitizer over a part of them, then the benchmark of the flagship layer, beside PyTorch where
+# that is installed, then a table. Exit code 0 if everything passed.
 #
 #   tools/gpu_check.sh                    builds what is missing in build-gpu/ and checks that
 #   tools/gpu_check.sh --build DIR        the same in another build directory
-#   tools/gpu_check.sh --binaries DIR     checks DIR/cuda_test, built elsewhere; libraries it lacks may lie in DIR/lib
+#   tools/gpu_check.sh --binaries DIR     checks what was built elsewhere: cuda_test, bench_gpu and libupconv_conv.so in
+#                                         DIR; libraries they lack may lie in DIR/lib
 #   ... --log DIR                         keeps the full output there (default: a temporary directory)
 set -uo pipefail
 
@@ -17,30 +19,58 @@ while [ $# -gt 0 ]; do
     --binaries) binaries=$2; shift 2 ;;
     --build) build_dir=$2; shift 2 ;;
     --log) log_dir=$2; shift 2 ;;
-    *) sed -n '2,9p' "$0"; exit 2 ;;
+    *) sed -n '2,10p' "$0"; exit 2 ;;
   esac
 done
 log_dir=${log_dir:-$(mktemp -d)}
 mkdir -p "$log_dir"
 
-if [ -z "$binaries" ]; then
-  cmake -S "$source_dir" -B "$build_dir" -DUPCONV_CUDA=ON -DUPCONV_BUILD_TESTS=ON >"$log_dir/build.log" 2>&1 &&
-    cmake --build "$build_dir" --target cuda_test -j "$(nproc)" >>"$log_dir/build.log" 2>&1 ||
-    { tail -20 "$log_dir/build.log"; echo "gpu_check: the build failed"; exit 1; }
-  binaries=$build_dir/tests
-fi
-export LD_LIBRARY_PATH=$binaries/lib:${LD_LIBRARY_PATH:-}
-if ldd "$binaries/cuda_test" | grep -q 'libcublasLt.*not found'; then  # it lies off the loader's path
-  lt=$(find /usr/local/cuda*/ /usr/lib /opt -name 'libcublasLt.so.13*' 2>/dev/null | head -1)
-  [ -n "$lt" ] && export LD_LIBRARY_PATH=$(dirname "$lt"):$LD_LIBRARY_PATH
-fi
+limit=590  # seconds in all; what runs last has what is left
+# within SECONDS COMMAND...: runs it no longer than that, nor beyond the limit.
+within() {
+  local left=$((limit - SECONDS))
+  timeout "$((left < $1 ? (left > 1 ? left : 1) : $1))" "${@:2}"
+}
+
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || { echo "gpu_check: no GPU here"; exit 1; }
 
-# check NAME COMMAND...: runs it into NAME.log, and writes its line of the table to NAME.line.
+# Only for this GPU, so that it is quick; the examples and the tools need more libraries and are not checked here.
+build() {
+  local capability
+  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)
+  [ "$capability" = 90 ] && capability=90a
+  cmake -S "$source_dir" -B "$build_dir" -DUPCONV_CUDA=ON -DUPCONV_BUILD_TESTS=ON -DUPCONV_TEST_PROJECT=OFF \
+    -DUPCONV_BUILD_BENCH=ON -DUPCONV_BUILD_EXAMPLES=OFF -DUPCONV_BUILD_TOOLS=OFF \
+    "-DCMAKE_CUDA_ARCHITECTURES=$capability-real" &&
+    within 300 cmake --build "$build_dir" --target cuda_test bench_gpu upconv_conv -j "$(nproc)"
+}
+if [ -n "$binaries" ]; then
+  cuda_test=$binaries/cuda_test bench_gpu=$binaries/bench_gpu conv=$binaries/libupconv_conv.so
+  export LD_LIBRARY_PATH=$binaries/lib:${LD_LIBRARY_PATH:-}
+else
+  build >"$log_dir/build.log" 2>&1 || {
+    grep -E -A4 'CMake Error|error:' "$log_dir/build.log" | head -20
+    echo "gpu_check: the build failed, see $log_dir/build.log"
+    echo "gpu_check: if a library is missing: with a network, tools/setup.sh --tests installs all but libbenchmark-dev;"
+    echo "gpu_check: without, build cuda_test, bench_gpu and upconv_conv elsewhere and pass their directory: --binaries"
+    exit 1
+  }
+  cuda_test=$build_dir/tests/cuda_test bench_gpu=$build_dir/bench/bench_gpu conv=$build_dir/bench/libupconv_conv.so
+fi
+for file in "$cuda_test" "$bench_gpu" "$conv"; do
+  [ -e "$file" ] || { echo "gpu_check: $file is missing"; exit 1; }
+done
+own_path=${LD_LIBRARY_PATH:-}
+if ldd "$cuda_test" 2>&1 | grep -q 'libcublasLt.*not found'; then  # it lies off the loader's path
+  lt=$(find /usr/local/cuda*/ /usr/lib /opt -name 'libcublasLt.so.13*' 2>/dev/null | head -1)
+  [ -n "$lt" ] && export LD_LIBRARY_PATH=$(dirname "$lt"):$own_path
+fi
+
+# check NAME COMMAND...: runs tests into NAME.log, and writes their line of the table to NAME.line.
 check() {
   local name=$1 log=$log_dir/$1.log start=$SECONDS verdict=ok passed skipped summary
   shift
-  timeout 200 "$@" >"$log" 2>&1 || verdict=FAILED
+  within 200 "$@" >"$log" 2>&1 || verdict=FAILED
   passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}.*/\1/p' "$log" | tail -1)
   skipped=$(grep -c '^\[  SKIPPED \].*ms)' "$log")
   summary=$(grep -E '^========= (ERROR|RACECHECK) SUMMARY' "$log" | tail -1)
@@ -48,7 +78,7 @@ check() {
     $((SECONDS - start)) "${summary#========= }" >"$log_dir/$name.line"
 }
 
-check tests "$binaries/cuda_test"
+check tests "$cuda_test"
 grep -E '^(\[  FAILED|cuda\.)' "$log_dir/tests.log"
 
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -1)
@@ -65,17 +95,37 @@ for tool in $tools; do
   esac
   if [ -n "$sanitizer" ]; then
     UPCONV_TEST_EVERY=7 check "$tool" "$sanitizer" --tool "$tool" --error-exitcode 9 --print-limit 20 \
-      "$binaries/cuda_test" "--gtest_filter=$filter$except" &
+      "$cuda_test" "--gtest_filter=$filter$except" &
   else
     echo "$tool: FAILED, compute-sanitizer is not here" >"$log_dir/$tool.line"
   fi
 done
 wait
 
+# The benchmark has the GPU to itself.
+bench() {
+  local log=$log_dir/bench.log start=$SECONDS verdict=ok what
+  if python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null 2>&1; then
+    what="beside PyTorch"  # which brings its own cuBLAS
+    LD_LIBRARY_PATH=$own_path within 150 python3 "$source_dir/bench/compare_pytorch.py" --quick --library "$conv" \
+      --json "$log_dir/bench.json" >"$log" 2>&1 || verdict=FAILED
+    grep '^flagship .*upconv.*ms\|^flagship .*FAILED' "$log" | sed 's/^flagship /  /' >"$log_dir/bench.modes"
+  else
+    what="alone: python3 has no PyTorch with CUDA"
+    within 150 "$bench_gpu" --flagship >"$log" 2>&1 || verdict=FAILED
+    sed -n 's#^cuda\.[^ ]*_\([a-z0-9]*\)/iterations[^ ]* .* \([0-9.]* ms, spread.*\)#  \1 \2#p' "$log" >"$log_dir/bench.modes"
+  fi
+  [ "$(wc -l <"$log_dir/bench.modes")" = 4 ] || verdict=FAILED
+  printf '%-10s %-7s %3d s, %s\n' bench "$verdict" $((SECONDS - start)) "$what" | cat - "$log_dir/bench.modes" \
+    >"$log_dir/bench.line"
+  [ $verdict = ok ] || tail -5 "$log"
+}
+bench
+
 echo
-for name in tests $tools; do cat "$log_dir/$name.line"; done
+for name in tests $tools bench; do cat "$log_dir/$name.line"; done
 if cat "$log_dir"/*.line | grep -q FAILED; then
-  echo "gpu_check: FAILED, see $log_dir"
+  echo "gpu_check: FAILED after $SECONDS s, see $log_dir"
   exit 1
 fi
-echo "gpu_check: all passed"
+echo "gpu_check: all passed in $SECONDS s"

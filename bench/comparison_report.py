@@ -1,0 +1,179 @@
+"""What bench/compare_pytorch.py found, as lines for a terminal and as Markdown; plain Python.
+
+A run is a dict: gpu, driver, cuda, torch, cudnn, commit, date, command, rounds, ceilings, rows (gpu_comparison.py).
+"""
+
+from __future__ import annotations
+
+from conv_problem import FLAGSHIP
+
+PEERS = ("NCHW", "channels_last", "conv2d NCHW", "conv2d channels_last")
+
+
+def median(row: dict, who: str, kind: str = "graph") -> float | None:
+    """Milliseconds of `who` in the row, or None if it was not timed."""
+    times = row["times"].get(who)
+    return times[kind]["median"] if times else None
+
+
+def best_peer(row: dict, kind: str = "graph") -> float | None:
+    """Milliseconds of PyTorch's fastest way."""
+    return min((t for t in (median(row, peer, kind) for peer in PEERS) if t is not None), default=None)
+
+
+def speedup(row: dict, kind: str = "graph") -> float | None:
+    ours, theirs = median(row, "upconv", kind), best_peer(row, kind)
+    return theirs / ours if ours and theirs else None
+
+
+def tflops(row: dict, who: str = "upconv") -> float | None:
+    time = median(row, who)
+    return row["flops"] / time * 1e-9 if time else None
+
+
+def spread(row: dict, who: str = "upconv", kind: str = "graph") -> float | None:
+    """(largest - least) / median."""
+    times = row["times"].get(who)
+    return (times[kind]["max"] - times[kind]["min"]) / times[kind]["median"] if times else None
+
+
+def memory_share(row: dict, ceilings: dict) -> float | None:
+    """The time that moving every operand once takes, of the time that it took."""
+    time = median(row, "upconv")
+    return row["bytes"] / ceilings["bytes_per_second"] / (time * 1e-3) if time else None
+
+
+def roof_share(row: dict, ceilings: dict) -> float | None:
+    """The least time that the measured ceilings allow, of the time that it took."""
+    time = median(row, "upconv")
+    if not time:
+        return None
+    least = max(row["flops"] / ceilings["flops_per_second"][row["mode"]], row["bytes"] / ceilings["bytes_per_second"])
+    return least / (time * 1e-3)
+
+
+def flagship_share(row: dict, rows: list[dict]) -> float | None:
+    """TFLOP/s, of the flagship's in the same mode."""
+    for other in rows:
+        if other["problem"] == FLAGSHIP and other["mode"] == row["mode"] and tflops(other) and tflops(row):
+            return tflops(row) / tflops(other)
+    return None
+
+
+def number(value: float | None, form: str, unit: str = "") -> str:
+    return "" if value is None else format(value, form) + unit
+
+
+def milliseconds(value: float | None) -> str:
+    """Three or four digits."""
+    return number(value, ".4f" if value is not None and value < 0.1 else ".3f" if value is not None and value < 10 else ".2f")
+
+
+HEADING = (f"{'layer':24} {'mode':5}{'upconv ms':>10}{'NCHW':>9}{'ch_last':>9}{'conv2d':>9}{'c2d_last':>9}{'speed-up':>9}"
+           f"{'TFLOP/s':>9}{'roof':>6}{'spread':>7}{'error':>10}  kernel")
+
+
+def line(row: dict, ceilings: dict) -> str:
+    """The row for a terminal; columns as in HEADING."""
+    start = f"{row['name']:24} {row['mode']:5}"
+    if row["failed"]:
+        return f"{start} FAILED: {row['failed']}"
+    times = "".join(f"{milliseconds(median(row, peer)) or '-':>9}" for peer in PEERS)
+    return (f"{start}{milliseconds(median(row, 'upconv')):>10}{times}{number(speedup(row), '.2f', 'x'):>9}"
+            f"{number(tflops(row), '.1f'):>9}{number(roof_share(row, ceilings), '.0%'):>6}"
+            f"{number(spread(row), '.1%'):>7}{row['errors']['upconv']:>10.2e}  {row['kernel']}")
+
+
+def summary(row: dict) -> str:
+    """The row in few words: upconv, and the faster of PyTorch's two ways in each layout."""
+    start = f"{row['mode']:5}"
+    if row["failed"]:
+        return f"{start} FAILED: {row['failed']}"
+    layouts = []
+    for layout in ("NCHW", "channels_last"):
+        times = [time for time in (median(row, layout), median(row, f"conv2d {layout}")) if time is not None]
+        layouts.append(f"{layout} {milliseconds(min(times, default=None)) or '-':>5}")
+    return (f"{start} upconv {milliseconds(median(row, 'upconv')):>6} ms, PyTorch {', '.join(layouts)}, "
+            f"{number(speedup(row), '.2f', 'x')}, error {row['errors']['upconv']:.2e} of {row['bound']:.2e}")
+
+
+def cell(row: dict, who: str) -> str:
+    """Milliseconds of a graph's replay and, in brackets, of eager calls."""
+    if median(row, who) is None:
+        return ""
+    return f"{milliseconds(median(row, who))} ({milliseconds(median(row, who, 'eager'))})"
+
+
+def table(columns: list[tuple[str, str]], lines: list[list[str]]) -> str:
+    """A Markdown table of (heading, alignment) columns."""
+    heads = [heading for heading, _ in columns]
+    rule = "|".join(alignment for _, alignment in columns)
+    first, *others = ("| " + " | ".join(cells) + " |" for cells in [heads, *lines])
+    return "\n".join([first, f"|{rule}|", *others]) + "\n"
+
+
+def times_table(rows: list[dict]) -> str:
+    columns = [("layer", "---"), ("mode", "---"), ("upconv", "---:"), ("PyTorch NCHW", "---:"), ("channels_last", "---:"),
+               ("conv2d NCHW", "---:"), ("conv2d channels_last", "---:"), ("best / upconv", "---:")]
+    lines = []
+    for row in rows:
+        if row["failed"]:
+            lines.append([row["name"], row["mode"], f"failed: {row['failed']}", *[""] * 5])
+            continue
+        ratio = f"{number(speedup(row), '.2f')} ({number(speedup(row, 'eager'), '.2f')})"
+        lines.append([row["name"], row["mode"], *(cell(row, who) for who in ("upconv", *PEERS)), ratio])
+    return table(columns, lines)
+
+
+def rates_table(rows: list[dict], ceilings: dict) -> str:
+    relative = any(row["problem"] != FLAGSHIP for row in rows) and any(row["problem"] == FLAGSHIP for row in rows)
+    columns = [("layer", "---"), ("mode", "---"), ("TFLOP/s", "---:"), ("GB/s", "---:"), ("of the roof", "---:"),
+               ("of bandwidth", "---:"), *([("of the flagship", "---:")] if relative else []), ("spread", "---:"),
+               ("kernel", "---")]
+    lines = []
+    for row in (row for row in rows if not row["failed"]):
+        share = [number(flagship_share(row, rows), ".0%")] if relative else []
+        lines.append([
+            row["name"], row["mode"], number(tflops(row), ".1f"), f"{row['bytes'] / median(row, 'upconv') * 1e-6:.0f}",
+            number(roof_share(row, ceilings), ".0%"), number(memory_share(row, ceilings), ".0%"), *share,
+            number(spread(row), ".1%"), f"`{row['kernel']}`"])
+    return table(columns, lines)
+
+
+def errors_table(rows: list[dict]) -> str:
+    columns = [("layer", "---"), ("mode", "---"), ("upconv", "---:"), ("may be", "---:"), ("plain fp32 loop", "---:"),
+               ("rounding the exact result", "---:"), *((f"PyTorch {peer}" if i == 0 else peer, "---:")
+                                                         for i, peer in enumerate(PEERS))]
+    lines = []
+    for row in rows:
+        errors = [number(row["errors"].get(peer), ".2e") for peer in PEERS]
+        rounding = number(row["rounding_error"], ".2e") if row["mode"].endswith("16") else ""
+        lines.append([row["name"], row["mode"], f"{row['errors']['upconv']:.2e}", f"{row['bound']:.2e}",
+                      number(row["errors"].get("plain loop"), ".2e"), rounding, *errors])
+    return table(columns, lines)
+
+
+def problems_table(rows: list[dict]) -> str:
+    names = {row["name"]: row["problem"] for row in rows}
+    return table([("layer", "---"), ("problem", "---")], [[name, f"`{problem}`"] for name, problem in names.items()])
+
+
+def markdown(run: dict) -> str:
+    """The whole run, for docs/results.md."""
+    ceilings, rows = run["ceilings"], run["rows"]
+    rates = ", ".join(f"{mode} {rate * 1e-12:.0f}" for mode, rate in ceilings["matrix_flops_per_second"].items())
+    return "\n".join([
+        f"{run['gpu']}, driver {run['driver']}, CUDA {run['cuda']}, PyTorch {run['torch']}, cuDNN {run['cudnn']}; commit "
+        f"{run['commit']}, {run['date']}.\n",
+        f"    {run['command']}\n",
+        f"Ceilings measured in the same run: a copy within the GPU {ceilings['bytes_per_second'] * 1e-12:.2f} TB/s; "
+        f"8192 x 8192 matrix products by PyTorch, TFLOP/s: {rates}. The roof in fp32 is "
+        f"{ceilings['flops_per_second']['fp32'] * 1e-12:.0f}: a third of TF32's or the fp32 product, the larger.\n",
+        f"Milliseconds, median of {run['rounds']} rounds in turn, of a CUDA graph's replay (of eager calls). PyTorch has "
+        "cudnn.benchmark on; conv2d is the same layer with flipped weights, where the stride is 1.\n",
+        times_table(rows),
+        rates_table(rows, ceilings),
+        "Relative L2 error against float64:\n",
+        errors_table(rows),
+        problems_table(rows),
+    ])
