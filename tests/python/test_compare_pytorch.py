@@ -95,8 +95,8 @@ class Report(unittest.TestCase):
     def test_lines_for_the_terminal(self) -> None:
         run = make_run()
         lines = [report.line(row, run["ceilings"]) for row in run["rows"]]
-        self.assertEqual(lines[0].split(), ["flagship", "tf32", "0.500", "2.000", "1.500", "1.250", "-", "2.50x", "360.8",
-                                            "90%", "10.0%", "2.96e-04", "cuda.fast"])
+        self.assertEqual(lines[0].split(), ["flagship", "tf32", "0.500", "2.000", "1.500", "1.250", "-", "2.50x",
+                                            "360.8", "90%", "10.0%", "2.96e-04", "cuda.fast"])
         self.assertRegex(lines[1], r"^strided +tf32 +0\.0100 +0\.0200 +0\.0300 +- +- +2\.00x")
         self.assertEqual(lines[2].split(None, 2)[2], "FAILED: its error is too large")
         self.assertEqual(report.summary(run["rows"][0]), "tf32  upconv  0.500 ms, PyTorch NCHW 1.250, channels_last "
@@ -104,8 +104,8 @@ class Report(unittest.TestCase):
 
     def test_markdown(self) -> None:
         text = report.markdown(make_run())
-        self.assertIn("| flagship | tf32 | 0.500 (0.625) | 2.000 (2.500) | 1.500 (1.875) | 1.250 (1.562) |  | 2.50 (2.50) |",
-                      text)
+        self.assertIn("| flagship | tf32 | 0.500 (0.625) | 2.000 (2.500) | 1.500 (1.875) | 1.250 (1.562) |  | "
+                      "2.50 (2.50) |", text)
         self.assertIn("| strided | f16 | failed: its error is too large |", text)
         self.assertIn("tf32 400", text)
         self.assertIn(f"| strided | `{STRIDED}` |", text)
