@@ -5,10 +5,10 @@
     bench/compare_pytorch.py --relatives --suite --json run.json --markdown run.md --plot run.png
     bench/compare_pytorch.py --from-json run.json --markdown run.md --plot run.png  needs no GPU
 
-PyTorch computes each layer in NCHW and in channels_last, by conv_transpose2d and, where the stride is 1, by conv2d with
-flipped weights; cudnn.benchmark is on. Every result is compared with float64 before anything is timed. Times are medians
-of CUDA events around blocks of calls, eager and replayed from a CUDA graph. Exit code 1 if an error is too large: such
-a layer is not timed.
+PyTorch computes each layer in NCHW and in channels_last, by conv_transpose2d and, where the stride is 1, by conv2d
+with flipped weights; cudnn.benchmark is on. Every result is compared with float64 before anything is timed. Times are
+medians of CUDA events around blocks of calls, eager and replayed from a CUDA graph. Exit code 1 if an error is too
+large: such a layer is not timed.
 
 Needs PyTorch with CUDA and the target upconv_conv of a build with UPCONV_BUILD_BENCH; the plot needs matplotlib.
 """
@@ -103,10 +103,9 @@ def measure(arguments: argparse.Namespace) -> dict:
     }
 
     def report(ceilings: dict, row: dict) -> None:
-        if not run["rows"]:
-            print(f"{run['gpu']}, driver {run['driver']}, CUDA {run['cuda']}, PyTorch {run['torch']}, cuDNN {run['cudnn']}")
-            print(comparison_report.HEADING)
         run["ceilings"] = ceilings
+        if not run["rows"]:
+            print(comparison_report.heading(run))
         run["rows"].append(row)
         print(comparison_report.line(row, ceilings), flush=True)
         if arguments.json:
@@ -124,9 +123,10 @@ def measure(arguments: argparse.Namespace) -> dict:
 def read_run(path: Path) -> dict:
     try:
         run = json.loads(path.read_text())
-        run["rows"], run["ceilings"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(f"{path} is not a run that --json recorded: {error}")
+    if not isinstance(run, dict) or not run.get("rows") or not run.get("ceilings"):
+        raise SystemExit(f"{path} is not a run that --json recorded: it holds no rows or no ceilings")
     return run
 
 
@@ -145,7 +145,7 @@ def main() -> int:
         arguments.rounds = 3
     if arguments.from_json:
         run = read_run(arguments.from_json)
-        print(comparison_report.HEADING)
+        print(comparison_report.heading(run))
         for row in run["rows"]:
             print(comparison_report.line(row, run["ceilings"]))
     else:

@@ -34,7 +34,7 @@ def tflops(row: dict, who: str = "upconv") -> float | None:
 def spread(row: dict, who: str = "upconv", kind: str = "graph") -> float | None:
     """(largest - least) / median."""
     times = row["times"].get(who)
-    return (times[kind]["max"] - times[kind]["min"]) / times[kind]["median"] if times else None
+    return times[kind]["spread"] if times else None
 
 
 def memory_share(row: dict, ceilings: dict) -> float | None:
@@ -66,15 +66,28 @@ def number(value: float | None, form: str, unit: str = "") -> str:
 
 def milliseconds(value: float | None) -> str:
     """Three or four digits."""
-    return number(value, ".4f" if value is not None and value < 0.1 else ".3f" if value is not None and value < 10 else ".2f")
+    if value is None:
+        return ""
+    return format(value, ".4f" if value < 0.1 else ".3f" if value < 10 else ".2f")
 
 
-HEADING = (f"{'layer':24} {'mode':5}{'upconv ms':>10}{'NCHW':>9}{'ch_last':>9}{'conv2d':>9}{'c2d_last':>9}{'speed-up':>9}"
-           f"{'TFLOP/s':>9}{'roof':>6}{'spread':>7}{'error':>10}  kernel")
+COLUMNS = (f"{'layer':24} {'mode':5}{'upconv ms':>10}{'NCHW':>9}{'ch_last':>9}{'conv2d':>9}{'c2d_last':>9}"
+           f"{'speed-up':>9}{'TFLOP/s':>9}{'roof':>6}{'spread':>7}{'error':>10}  kernel")
+
+
+def product_rates(run: dict) -> str:
+    return ", ".join(f"{mode} {rate * 1e-12:.0f}" for mode, rate in run["ceilings"]["matrix_flops_per_second"].items())
+
+
+def heading(run: dict) -> str:
+    """What was measured on, and the columns of `line`."""
+    return (f"{run['gpu']}, driver {run['driver']}, CUDA {run['cuda']}, PyTorch {run['torch']}, cuDNN {run['cudnn']}, "
+            f"commit {run['commit']}\ncopy {run['ceilings']['bytes_per_second'] * 1e-12:.2f} TB/s; 8192 x 8192 matrix "
+            f"products, TFLOP/s: {product_rates(run)}\n\n{COLUMNS}")
 
 
 def line(row: dict, ceilings: dict) -> str:
-    """The row for a terminal; columns as in HEADING."""
+    """The row for a terminal."""
     start = f"{row['name']:24} {row['mode']:5}"
     if row["failed"]:
         return f"{start} FAILED: {row['failed']}"
@@ -113,8 +126,9 @@ def table(columns: list[tuple[str, str]], lines: list[list[str]]) -> str:
 
 
 def times_table(rows: list[dict]) -> str:
-    columns = [("layer", "---"), ("mode", "---"), ("upconv", "---:"), ("PyTorch NCHW", "---:"), ("channels_last", "---:"),
-               ("conv2d NCHW", "---:"), ("conv2d channels_last", "---:"), ("best / upconv", "---:")]
+    columns = [("layer", "---"), ("mode", "---"), ("upconv", "---:"), ("PyTorch NCHW", "---:"),
+               ("channels_last", "---:"), ("conv2d NCHW", "---:"), ("conv2d channels_last", "---:"),
+               ("best / upconv", "---:")]
     lines = []
     for row in rows:
         if row["failed"]:
@@ -161,16 +175,15 @@ def problems_table(rows: list[dict]) -> str:
 def markdown(run: dict) -> str:
     """The whole run, for docs/results.md."""
     ceilings, rows = run["ceilings"], run["rows"]
-    rates = ", ".join(f"{mode} {rate * 1e-12:.0f}" for mode, rate in ceilings["matrix_flops_per_second"].items())
     return "\n".join([
-        f"{run['gpu']}, driver {run['driver']}, CUDA {run['cuda']}, PyTorch {run['torch']}, cuDNN {run['cudnn']}; commit "
-        f"{run['commit']}, {run['date']}.\n",
+        f"{run['gpu']}, driver {run['driver']}, CUDA {run['cuda']}, PyTorch {run['torch']}, cuDNN {run['cudnn']}; "
+        f"commit {run['commit']}, {run['date']}.\n",
         f"    {run['command']}\n",
         f"Ceilings measured in the same run: a copy within the GPU {ceilings['bytes_per_second'] * 1e-12:.2f} TB/s; "
-        f"8192 x 8192 matrix products by PyTorch, TFLOP/s: {rates}. The roof in fp32 is "
+        f"8192 x 8192 matrix products by PyTorch, TFLOP/s: {product_rates(run)}. The roof in fp32 is "
         f"{ceilings['flops_per_second']['fp32'] * 1e-12:.0f}: a third of TF32's or the fp32 product, the larger.\n",
-        f"Milliseconds, median of {run['rounds']} rounds in turn, of a CUDA graph's replay (of eager calls). PyTorch has "
-        "cudnn.benchmark on; conv2d is the same layer with flipped weights, where the stride is 1.\n",
+        f"Milliseconds, median of {run['rounds']} rounds in turn, of a CUDA graph's replay (of eager calls). PyTorch "
+        "has cudnn.benchmark on; conv2d is the same layer with flipped weights, where the stride is 1.\n",
         times_table(rows),
         rates_table(rows, ceilings),
         "Relative L2 error against float64:\n",

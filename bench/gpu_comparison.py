@@ -1,4 +1,4 @@
-"""upconv and PyTorch on the same GPU tensors, in one process, on one stream, in turn: what bench/compare_pytorch.py runs.
+"""upconv and PyTorch on the same GPU tensors, in one process, on one stream, in turn: for bench/compare_pytorch.py.
 
 Both take their output from PyTorch's allocator in every call. Inputs are standard normal and rotate through as many
 buffers as it takes to leave the L2; outputs stay alive for a round, so they do too.
@@ -33,8 +33,12 @@ class Operands:
         dtype = DTYPE[mode]
         generator = torch.Generator("cuda").manual_seed(1)
         self.count = max(2, 3 * l2_bytes // problem.bytes_moved(mode) + 1)
-        self.xs = [torch.randn(problem.x_shape, generator=generator, device="cuda").to(dtype) for _ in range(self.count)]
-        self.weight = torch.randn(problem.weight_shape, generator=generator, device="cuda").to(dtype)
+
+        def normal(shape: tuple[int, ...]) -> torch.Tensor:
+            return torch.randn(shape, generator=generator, device="cuda").to(dtype)
+
+        self.xs = [normal(problem.x_shape) for _ in range(self.count)]
+        self.weight = normal(problem.weight_shape)
         p = problem
         self.options = dict(
             stride=(p.stride_h, p.stride_w), padding=(p.pad_h, p.pad_w), dilation=(p.dilation_h, p.dilation_w),
@@ -135,7 +139,7 @@ def captured(call: Call, count: int, stream: torch.cuda.Stream) -> Callable[[], 
 
 
 def measure(calls: dict[str, Call], count: int, timer: Timer, rounds: int) -> dict[str, dict]:
-    """Median, least and largest milliseconds of each call, eager and replayed."""
+    """Milliseconds of each call, eager and replayed: median, least, largest, and their distance over the median."""
     works: dict[str, Callable[[], None]] = {}
     for name, call in calls.items():
         works[f"eager {name}"] = eager(call, count)
@@ -146,7 +150,8 @@ def measure(calls: dict[str, Call], count: int, timer: Timer, rounds: int) -> di
     for key, values in samples.items():
         kind, name = key.split(" ", 1)
         values = [value / count for value in values]
-        result[name][kind] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+        median, least, largest = statistics.median(values), min(values), max(values)
+        result[name][kind] = {"median": median, "min": least, "max": largest, "spread": (largest - least) / median}
     return result
 
 

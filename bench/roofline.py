@@ -28,7 +28,7 @@ def rate(row: dict, milliseconds: float) -> float:
 
 
 def set_axes(axes: plt.Axes, rows: list[dict], ceilings: dict, room: tuple[float, float]) -> None:
-    """Logarithmic axes that hold all points and the roofs; `room` is the factor left of the points and right of them."""
+    """Logarithmic axes that hold all points and the roofs; `room` is the factor left and right of the points."""
     peaks = [ceilings["flops_per_second"][row["mode"]] for row in rows]
     x = [row["flops"] / row["bytes"] for row in rows]
     y = [rate(row, time) for row in rows for who in ("upconv", *PEERS) if (time := median(row, who))]
@@ -103,8 +103,8 @@ def draw_layer(axes: plt.Axes, row: dict, shift: float, name_side: int) -> None:
 def add_legend(axes: plt.Axes, rows: list[dict]) -> None:
     drawn = [peer for peer in PEERS if any(median(row, peer) for row in rows)]
     entries = [("upconv", "o", INK)] + [(f"PyTorch {peer}", MARKERS[peer], "white") for peer in drawn]
-    handles = [plt.Line2D([], [], linestyle="", marker=marker, markersize=7, color=fill, markeredgecolor=INK, label=name)
-               for name, marker, fill in entries]
+    handles = [plt.Line2D([], [], linestyle="", marker=marker, markersize=7, color=fill, markeredgecolor=INK,
+                          label=name) for name, marker, fill in entries]
     axes.legend(handles=handles, loc="lower right", frameon=False, fontsize=9, labelcolor=INK)
 
 
@@ -133,7 +133,8 @@ def draw_panel(axes: plt.Axes, rows: list[dict], ceilings: dict, mode: str) -> N
         faster += ours > best
         axes.plot([x, x], [best, ours], color=COLORS[mode] if ours > best else SLOWER, linewidth=1, alpha=0.6, zorder=3)
         axes.plot(x, best, "s", markersize=4.5, color="white", markeredgecolor=INK, markeredgewidth=1, zorder=4)
-        axes.plot(x, ours, "o", markersize=6.5, color=COLORS[mode], markeredgecolor="white", markeredgewidth=0.7, zorder=5)
+        axes.plot(x, ours, "o", markersize=6.5, color=COLORS[mode], markeredgecolor="white", markeredgewidth=0.7,
+                  zorder=5)
     axes.set_title(f"{mode}: faster on {faster} of {len(rows)} layers", loc="left", fontsize=11, color=COLORS[mode])
 
 

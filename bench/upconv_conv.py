@@ -17,7 +17,7 @@ class Library:
         try:
             self.c = ctypes.CDLL(str(path.resolve()))
         except OSError as error:
-            raise UpconvError(f"cannot load {path}: {error}\n(build the target upconv_conv, with -DUPCONV_BUILD_BENCH=ON)")
+            raise UpconvError(f"cannot load {path}: {error}; build the target upconv_conv (UPCONV_BUILD_BENCH=ON)")
         text, pointer = ctypes.c_char_p, ctypes.c_void_p
         for name, result, arguments in (
             ("error", text, []),

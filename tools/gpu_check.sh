@@ -46,7 +46,7 @@ build() {
 }
 if [ -n "$binaries" ]; then
   cuda_test=$binaries/cuda_test bench_gpu=$binaries/bench_gpu conv=$binaries/libupconv_conv.so
-  export LD_LIBRARY_PATH=$binaries/lib:${LD_LIBRARY_PATH:-}
+  export LD_LIBRARY_PATH=$binaries/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 else
   build >"$log_dir/build.log" 2>&1 || {
     grep -E -A4 'CMake Error|error:' "$log_dir/build.log" | head -20
@@ -63,7 +63,7 @@ done
 own_path=${LD_LIBRARY_PATH:-}
 if ldd "$cuda_test" 2>&1 | grep -q 'libcublasLt.*not found'; then  # it lies off the loader's path
   lt=$(find /usr/local/cuda*/ /usr/lib /opt -name 'libcublasLt.so.13*' 2>/dev/null | head -1)
-  [ -n "$lt" ] && export LD_LIBRARY_PATH=$(dirname "$lt"):$own_path
+  [ -n "$lt" ] && export LD_LIBRARY_PATH=$(dirname "$lt")${own_path:+:$own_path}
 fi
 
 # check NAME COMMAND...: runs tests into NAME.log, and writes their line of the table to NAME.line.
@@ -113,7 +113,8 @@ bench() {
   else
     what="alone: python3 has no PyTorch with CUDA"
     within 150 "$bench_gpu" --flagship >"$log" 2>&1 || verdict=FAILED
-    sed -n 's#^cuda\.[^ ]*_\([a-z0-9]*\)/iterations[^ ]* .* \([0-9.]* ms, spread.*\)#  \1 \2#p' "$log" >"$log_dir/bench.modes"
+    sed -n 's#^cuda\.[^ ]*_\([a-z0-9]*\)/iterations[^ ]* .* \([0-9.]* ms, spread.*\)#  \1 \2#p' "$log" \
+      >"$log_dir/bench.modes"
   fi
   [ "$(wc -l <"$log_dir/bench.modes")" = 4 ] || verdict=FAILED
   printf '%-10s %-7s %3d s, %s\n' bench "$verdict" $((SECONDS - start)) "$what" | cat - "$log_dir/bench.modes" \

@@ -22,7 +22,8 @@ STRIDED = "n2ci8ih9iw11co6kh3kw5_s2x3_p1x2_op1x0_d1x2_g2"
 
 
 def times(milliseconds: float) -> dict:
-    return {kind: {"median": milliseconds * slower, "min": milliseconds * slower, "max": 1.1 * milliseconds * slower}
+    return {kind: {"median": milliseconds * slower, "min": milliseconds * slower, "max": 1.1 * milliseconds * slower,
+                   "spread": 0.1}
             for kind, slower in (("graph", 1.0), ("eager", 1.25))}
 
 
@@ -94,15 +95,17 @@ class Report(unittest.TestCase):
     def test_lines_for_the_terminal(self) -> None:
         run = make_run()
         lines = [report.line(row, run["ceilings"]) for row in run["rows"]]
-        self.assertRegex(lines[0], r"^flagship +tf32 +0\.500 +2\.000 +1\.500 +1\.250 +- +2\.50x +360\.8 +90% +10\.0% +2\.96e-04")
+        self.assertEqual(lines[0].split(), ["flagship", "tf32", "0.500", "2.000", "1.500", "1.250", "-", "2.50x",
+                                            "360.8", "90%", "10.0%", "2.96e-04", "cuda.fast"])
         self.assertRegex(lines[1], r"^strided +tf32 +0\.0100 +0\.0200 +0\.0300 +- +- +2\.00x")
         self.assertEqual(lines[2].split(None, 2)[2], "FAILED: its error is too large")
-        self.assertEqual(report.summary(run["rows"][0]),
-                         "tf32  upconv  0.500 ms, PyTorch NCHW 1.250, channels_last 1.500, 2.50x, error 2.96e-04 of 3.00e-04")
+        self.assertEqual(report.summary(run["rows"][0]), "tf32  upconv  0.500 ms, PyTorch NCHW 1.250, channels_last "
+                                                         "1.500, 2.50x, error 2.96e-04 of 3.00e-04")
 
     def test_markdown(self) -> None:
         text = report.markdown(make_run())
-        self.assertIn("| flagship | tf32 | 0.500 (0.625) | 2.000 (2.500) | 1.500 (1.875) | 1.250 (1.562) |  | 2.50 (2.50) |", text)
+        self.assertIn("| flagship | tf32 | 0.500 (0.625) | 2.000 (2.500) | 1.500 (1.875) | 1.250 (1.562) |  | "
+                      "2.50 (2.50) |", text)
         self.assertIn("| strided | f16 | failed: its error is too large |", text)
         self.assertIn("tf32 400", text)
         self.assertIn(f"| strided | `{STRIDED}` |", text)
@@ -121,7 +124,7 @@ class Report(unittest.TestCase):
                 capture_output=True, text=True)
             self.assertEqual(result.returncode, 1, result.stderr)  # a row failed
             self.assertEqual(result.stderr, "")
-            self.assertEqual(len(result.stdout.splitlines()), 4)
+            self.assertEqual(len(result.stdout.splitlines()), 7)
             self.assertEqual(written.read_text(), report.markdown(make_run()))
 
     def test_what_is_no_recorded_run_is_refused_without_a_traceback(self) -> None:
