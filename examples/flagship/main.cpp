@@ -204,7 +204,7 @@ void print_rates(double seconds, const upconv::TensorSpec& x, const upconv::Tens
 
 void print_check(const Check& check) {
   std::cout << "  error     " << formatted("%.2e", check.error) << " relative, over " << check.outputs
-            << " outputs; " << check.peer << ' ' << formatted("%.2e", check.peer_error) << "; allowed are "
+            << " outputs; " << check.peer << ' ' << formatted("%.2e", check.peer_error) << "; allowed is "
             << formatted("%.2e", check.allowed) << '\n';
 }
 
