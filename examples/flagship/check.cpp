@@ -80,35 +80,36 @@ Sums sums_at(const Place& at, const ConstTensorView& x, const ConstTensorView& w
 /// A precision's plain arithmetic, and how far results may be from the exact ones.
 struct Peer {
   std::string name;
-  double factor;       // of its error, over all outputs
-  double floor;        // what is allowed in any case: an operand in two halves has about 22 bits
-  double unit;         // half an ulp of the result's type, relative
-  double tiny;         // and absolute, near zero
-  double per_product;  // of an output: relative to the sum of its products' magnitudes
   double (*value)(const Sums& sums);
+  double factor = 1.1;           // of its error, over all outputs
+  double floor = 0.0;            // what is allowed in any case
+  double unit = 0x1p-24;         // half an ulp of the result's type, relative
+  double tiny = 0x1p-126;        // and absolute, near zero
+  double per_product = 0x1p-21;  // of an output: relative to the sum of its products' magnitudes
 };
 
 Peer peer_of(Numbers numbers) {
   if (numbers.dtype == DType::f16) {
-    return {
-        "rounding the exact result to f16 errs", 1.1, 0.0, 0x1p-11, 0x1p-24, 0x1p-21, [](const Sums& sums) {
-          return double{upconv::Float16(static_cast<float>(sums.exact))};
-        }};
+    return {.name = "rounding the exact result to f16 errs",
+            .value = [](const Sums& sums) { return double{upconv::Float16(static_cast<float>(sums.exact))}; },
+            .unit = 0x1p-11,
+            .tiny = 0x1p-24};
   }
   if (numbers.dtype == DType::bf16) {
     return {
-        "rounding the exact result to bf16 errs", 1.1, 0.0, 0x1p-8, 0x1p-126, 0x1p-21, [](const Sums& sums) {
-          return double{upconv::BFloat16(static_cast<float>(sums.exact))};
-        }};
+        .name = "rounding the exact result to bf16 errs",
+        .value = [](const Sums& sums) { return double{upconv::BFloat16(static_cast<float>(sums.exact))}; },
+        .unit = 0x1p-8};
   }
   if (numbers.precision == upconv::Precision::tf32) {
-    return {"operands rounded to TF32 err", 1.1, 0.0, 0x1p-24, 0x1p-126, 0x1p-9, [](const Sums& sums) {
-              return sums.tf32;
-            }};
+    return {.name = "operands rounded to TF32 err",
+            .value = [](const Sums& sums) { return sums.tf32; },
+            .per_product = 0x1p-9};
   }
-  return {"a plain fp32 loop errs", 1.2, 0x1p-22, 0x1p-24, 0x1p-126, 0x1p-21, [](const Sums& sums) {
-            return double{sums.plain};
-          }};
+  return {.name = "a plain fp32 loop errs",
+          .value = [](const Sums& sums) { return double{sums.plain}; },
+          .factor = 1.2,
+          .floor = 0x1p-22};  // of very short sums: operands in two halves have about 22 bits
 }
 
 }  // namespace
