@@ -10,6 +10,7 @@
 #include <sstream>
 #include <vector>
 
+#include "common/weights.h"
 #include "upscale/bicubic.h"
 #include "upscale/compare.h"
 #include "upscale/enlarge.h"
@@ -18,7 +19,6 @@
 #include "upscale/picture.h"
 #include "upscale/progress.h"
 #include "upscale/psnr.h"
-#include "upscale/weights.h"
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
@@ -206,7 +206,7 @@ void run(const Arguments& args) {
     psnr.emplace(*original);
   }
 
-  const fs::path weights = args.weights.empty() ? find_weights() : args.weights;
+  const fs::path weights = args.weights.empty() ? examples::find_weights("fsrcnn_x2.h5") : args.weights;
   upconv::Sequential net = make_fsrcnn();
   upconv::load_hdf5(net, weights, {.require_finite = true});
   const LumaNetwork network(std::move(net), numbers.dtype, ctx);

@@ -3,14 +3,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 
+#include "program.h"
 #include "upscale/fsrcnn.h"
 #include "upscale/picture.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <upconv/upconv.h>
 
@@ -23,16 +22,8 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-struct Outcome {
-  int exit_code;
-  std::string out;
-  std::string err;
-};
-
-std::string read_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+using examples::Outcome;
+using examples::read_text;
 
 class Program : public testing::Test {
  protected:
@@ -45,11 +36,7 @@ class Program : public testing::Test {
 
   /// Runs the program in the test's own folder; `arguments` as a shell reads them.
   Outcome run(const std::string& arguments) const {
-    const std::string command =
-        "cd '" + folder_.string() + "' && '" UPSCALE_PROGRAM "' " + arguments + " >out.txt 2>err.txt";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder_ / "out.txt"),
-            read_text(folder_ / "err.txt")};
+    return examples::run_program(UPSCALE_PROGRAM, folder_, arguments);
   }
 
   fs::path folder_ =
