@@ -19,17 +19,10 @@ HWY_BEFORE_NAMESPACE();
 namespace upconv::kernels::cpu {
 namespace HWY_NAMESPACE {
 
-/// y[i] = f(x[i]); x and y may be the same memory. The last, short vector is computed as the others are.
 template <ActivationKind kKind, class T>
 void activate_run(const T* x, std::int64_t count, float slope, T* y) {
   const VF slopes = hn::Set(F32(), slope);
-  const auto step = static_cast<std::int64_t>(lanes());
-  std::int64_t i = 0;
-  for (; i + step <= count; i += step)
-    store_f32(activate<kKind>(load_f32(x + i), slopes), y + i);
-  if (i == count) return;
-  const auto rest = static_cast<std::size_t>(count - i);
-  store_some(activate<kKind>(load_some(x + i, rest), slopes), y + i, rest);
+  transform(x, count, y, [&](VF value) HWY_ATTR { return activate<kKind>(value, slopes); });
 }
 
 /// Elements [begin, end) of the tensor.

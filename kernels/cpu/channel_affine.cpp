@@ -18,17 +18,10 @@ HWY_BEFORE_NAMESPACE();
 namespace upconv::kernels::cpu {
 namespace HWY_NAMESPACE {
 
-/// x and y may be the same memory. The last, short vector is computed as the others are.
 template <class T>
 void affine_run(const T* x, std::int64_t count, float scale, float shift, T* y) {
   const VF scales = hn::Set(F32(), scale), shifts = hn::Set(F32(), shift);
-  const auto step = static_cast<std::int64_t>(lanes());
-  std::int64_t i = 0;
-  for (; i + step <= count; i += step)
-    store_f32(hn::MulAdd(load_f32(x + i), scales, shifts), y + i);
-  if (i == count) return;
-  const auto rest = static_cast<std::size_t>(count - i);
-  store_some(hn::MulAdd(load_some(x + i, rest), scales, shifts), y + i, rest);
+  transform(x, count, y, [&](VF value) HWY_ATTR { return hn::MulAdd(value, scales, shifts); });
 }
 
 /// Elements [begin, end) of the tensor.

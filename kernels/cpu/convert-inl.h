@@ -7,6 +7,7 @@
 #define UPCONV_KERNELS_CPU_CONVERT_INL_H
 #endif
 
+#include <cstdint>
 #include <cstring>
 
 #include <hwy/highway.h>
@@ -104,6 +105,19 @@ HWY_INLINE void store_some(VF value, T* to, std::size_t count) {
   HWY_ALIGN T buffer[HWY_MAX_BYTES / sizeof(float)];
   store_f32(value, buffer);
   std::memcpy(to, buffer, count * sizeof(T));
+}
+
+/// y[i] = f(x[i]), a vector at a time; x and y may be the same memory. The last, short vector is computed as
+/// the others are.
+template <class T, class Fn>
+HWY_INLINE void transform(const T* x, std::int64_t count, T* y, const Fn& f) {
+  const auto step = static_cast<std::int64_t>(lanes());
+  std::int64_t i = 0;
+  for (; i + step <= count; i += step)
+    store_f32(f(load_f32(x + i)), y + i);
+  if (i == count) return;
+  const auto rest = static_cast<std::size_t>(count - i);
+  store_some(f(load_some(x + i, rest)), y + i, rest);
 }
 
 }  // namespace HWY_NAMESPACE

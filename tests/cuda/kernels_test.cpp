@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cuda/support.h"
 #include <gmock/gmock.h>
@@ -62,6 +64,20 @@ Tensor sum_of_magnitudes(const ConvProblem& problem, const CpuCase& data) {
   return reference(problem, positive);
 }
 
+/// What can compute the problem, in every precision of its type. A 16-bit type has one.
+std::vector<std::pair<Precision, const kernels::ConvRow*>> choices(ConvProblem problem,
+                                                                   const DeviceCaps& caps) {
+  std::vector<std::pair<Precision, const kernels::ConvRow*>> result;
+  for (const Precision precision : {Precision::fp32, Precision::tf32}) {
+    if (precision == Precision::tf32 && problem.dtype != DType::f32) continue;
+    problem.precision = precision;
+    for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
+      if (row.supports(problem, caps).supported) result.emplace_back(precision, &row);
+    }
+  }
+  return result;
+}
+
 TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
   ExecutionContext ctx({.device = Device::cuda(0)});
   const std::vector<ConvProblem> problems = gpu_problems();
@@ -71,7 +87,6 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
     for (const DType dtype : kComputeDTypes) {
       ConvProblem problem = problems[i];
       problem.dtype = dtype;
-      if (dtype == DType::f32 && i / every() % 3 == 2) problem.precision = Precision::tf32;
       const Values values = (i + static_cast<std::size_t>(dtype)) % 2 == 0 ? Values::exact : Values::normal;
       const auto kind = static_cast<ActivationKind>((i / 2) % (values == Values::exact ? 4 : 6));
       CpuCase data{.x = random_tensor(problem.x_shape(), dtype, values, random_),
@@ -87,16 +102,17 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
       const GuardedGpuTensor x(data.x, offset()), weight(data.weight, offset());
       const GuardedGpuTensor bias(data.bias.defined() ? data.bias : data.x, offset());
       const GuardedGpuTensor slopes(data.slopes.defined() ? data.slopes : data.x, offset());
-      for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
-        if (!row.supports(problem, ctx.caps()).supported || problem.n == 0) continue;
-        SCOPED_TRACE(message(row.name, ' ', problem.op(), ' ', problem.to_string(), ' ', name_of(kind),
+      for (const auto& [precision, row] : choices(problem, ctx.caps())) {
+        if (problem.n == 0) continue;
+        problem.precision = precision;
+        SCOPED_TRACE(message(row->name, ' ', problem.op(), ' ', problem.to_string(), ' ', name_of(kind),
                              data.bias.defined() ? " bias" : "",
                              values == Values::exact ? " exact" : " normal"));
-        ++runs[row.name];
+        ++runs[row->name];
         // A matrix product's 16-bit result is rounded before the activation, as PyTorch's is.
-        const bool twice = row.name == "cuda.cublaslt" && kind != ActivationKind::none;
+        const bool twice = row->name == "cuda.cublaslt" && kind != ActivationKind::none;
         const double factor =
-            (problem.precision == Precision::tf32 ? 0x1p-9 : 0x1p-21) + (twice ? unit_of(dtype) : 0.0);
+            (precision == Precision::tf32 ? 0x1p-9 : 0x1p-21) + (twice ? unit_of(dtype) : 0.0);
         Tensor first;
         for (int repeat = 0; repeat < 2; ++repeat) {
           const GuardedGpuTensor y(problem.y_shape(), dtype, static_cast<int>(i % 8));
@@ -108,7 +124,7 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
                                 .y = y.view()};
           if (data.bias.defined()) operands.bias = bias.view();
           if (data.slopes.defined()) operands.activation.slopes = slopes.view();
-          row.launch(problem, operands, ctx);
+          row->launch(problem, operands, ctx);
           Tensor actual = y.values();
           if (repeat == 0) {
             if (values == Values::exact) {

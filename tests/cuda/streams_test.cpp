@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <set>
@@ -137,6 +139,43 @@ TEST_P(CudaStreams, TheCallersStreamGivesTheSameBits) {
     ctx.synchronize();
   }
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+}
+
+TEST_P(CudaStreams, NothingWaits) {
+  Sequential net = network();
+  ExecutionContext ctx(options());
+  net.prepare(ctx);
+  const Tensor x = input(2), expected = net.forward(x.to(kGpu), ctx).to(Device::cpu());
+  Tensor gpu_x = x.to(kGpu), y = Tensor::empty(expected.shape(), x.dtype(), ctx),
+         host = Tensor::empty(expected.shape(), x.dtype());
+  ctx.synchronize();
+
+  // Not for the context's stream, ...
+  std::atomic<bool> go = false;
+  const auto wait_for_go = [](void* flag) {
+    for (int i = 0; i < 5000 && !*static_cast<std::atomic<bool>*>(flag); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  ASSERT_EQ(cudaLaunchHostFunc(cuda::stream_of(ctx), wait_for_go, &go), cudaSuccess);
+  net.forward_into(gpu_x, y, ctx);
+  { const Tensor temporary = net.forward(gpu_x, ctx); }
+  EXPECT_EQ(cudaStreamQuery(cuda::stream_of(ctx)), cudaErrorNotReady) << "a run waited for its stream";
+  go = true;
+  ctx.copy(host, y);
+  EXPECT_TRUE(same_bits(host, expected));
+
+  // ... and not for the default stream, on which nothing of the library runs.
+  go = false;
+  ASSERT_EQ(cudaLaunchHostFunc(cudaStreamLegacy, wait_for_go, &go), cudaSuccess);
+  ctx.copy(gpu_x, x);
+  net.forward_into(gpu_x, y, ctx);
+  { const Tensor temporary = net.forward(gpu_x, ctx); }
+  ctx.copy(host, y);
+  ctx.synchronize();
+  EXPECT_EQ(cudaStreamQuery(cudaStreamLegacy), cudaErrorNotReady) << "a run waited for the default stream";
+  go = true;
+  EXPECT_TRUE(same_bits(host, expected));
+  EXPECT_EQ(cudaStreamSynchronize(cudaStreamLegacy), cudaSuccess);
 }
 
 TEST_P(CudaStreams, AGraphReplaysOnNewInputs) {
