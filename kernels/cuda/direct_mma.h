@@ -18,8 +18,9 @@ struct TileShape {
 };
 constexpr TileShape shape_of(Tile tile, Mode mode) {
   const int columns = mode == Mode::fp32 ? 32 : 64;  // fp32 keeps its sums in registers as well
-  return tile == Tile::wide ? TileShape{columns, 32}
-                            : tile == Tile::few_channels ? TileShape{columns, 8} : TileShape{16, 16};
+  return tile == Tile::wide           ? TileShape{columns, 32}
+         : tile == Tile::few_channels ? TileShape{columns, 8}
+                                      : TileShape{16, 16};
 }
 
 /// The shape that should finish first. Pure.
@@ -29,8 +30,8 @@ Tile choose_tile(const ConvProblem& problem, Mode mode, int multiprocessors);
 /// such a GPU.
 std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps);
 
-/// Writes section_bytes bytes: the layer's weights as direct_mma_pack.h lays them out; `weight` is on the CPU.
-/// The section stands at the end of the packed tensor, on a boundary of 16 bytes.
+/// Writes section_bytes bytes: the layer's weights as direct_mma_pack.h lays them out; `weight` is on the
+/// CPU. The section stands at the end of the packed tensor, on a boundary of 16 bytes.
 void pack_section(const ConvProblem& problem, const ConstTensorView& weight, void* section);
 
 Verdict supports_tf32(const ConvProblem& problem, const DeviceCaps& caps);

@@ -74,8 +74,8 @@ std::span<const ChannelAffineRow> channel_affine_rows() {
 
 /// The packed tensor has two sections: first the weights of direct_wgmma, if it serves the layer on this GPU
 /// (from the first byte on, as it packs them), and last those of direct_mma, which serves every GPU from 8.0
-/// on, so that its rows can be forced on Hopper too. The second begins on a boundary of 16 bytes and ends with
-/// the tensor. The other rows read the weight as PyTorch stores it.
+/// on, so that its rows can be forced on Hopper too. The second begins on a boundary of 16 bytes and ends
+/// with the tensor. The other rows read the weight as PyTorch stores it.
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
   Tensor first = direct_wgmma::pack_weight(problem, weight, device);
   const std::size_t last_bytes = direct_mma::section_bytes(problem, device_caps(device));
@@ -89,8 +89,8 @@ Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, De
   }
   const std::size_t first_bytes = first.defined() ? first.spec().bytes() : 0;
   const std::size_t begin = (first_bytes + 15) / 16 * 16;
-  Tensor packed = Tensor::zeros(
-      {static_cast<std::int64_t>((begin + last_bytes) / size_of(problem.dtype))}, problem.dtype);
+  Tensor packed = Tensor::zeros({static_cast<std::int64_t>((begin + last_bytes) / size_of(problem.dtype))},
+                                problem.dtype);
   auto* to = static_cast<unsigned char*>(packed.view().raw());
   if (first.defined()) {
     const Tensor host_first = first.to(Device::cpu());

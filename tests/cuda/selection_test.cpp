@@ -33,15 +33,16 @@ std::string_view selected(std::string_view problem, int compute_capability) {
       .name;
 }
 
-TEST(CudaSelection, MatrixProductsGoToCublasLtAndTheRestToPlain) {
+TEST(CudaSelection, MatrixProductsGoToCublasLtAndTheRestElsewhere) {
   for (const int capability : {75, 80, 86, 89, 90, 100, 120}) {
     EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32", capability), "cuda.cublaslt");
     EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_bf16", capability), "cuda.cublaslt");
     EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s2x2_p0x0_op0x0_d1x1_g1_f32", capability), "cuda.plain");
-    EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_op0x0_d1x1_g2_f32", capability), "cuda.plain");
+    EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_op0x0_d1x1_g2_f32", capability),
+              capability < 80 ? "cuda.plain" : "cuda.direct_mma.fp32.sm80");
     EXPECT_EQ(selected("n1ci8ih8iw8co3kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32", capability), "cuda.plain");
     EXPECT_EQ(selected("n1ci16ih65536iw65536co16kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f16", capability),
-              "cuda.plain");
+              capability < 80 ? "cuda.plain" : "cuda.direct_mma.f16.sm80");
   }
   EXPECT_EQ(selected("n1ci64ih8iw8co32kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32", 70), "cuda.plain");
 }

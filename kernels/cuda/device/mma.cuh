@@ -35,6 +35,13 @@ __device__ __forceinline__ void warp_product(float (&d)[4], const std::uint32_t 
   }
 }
 
+/// The nearest TF32 number, ties away from zero.
+__device__ __forceinline__ std::uint32_t nearest_tf32(std::uint32_t x) {
+  std::uint32_t rounded;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
+  return rounded;
+}
+
 /// Fetches 16 bytes, or writes zeros if not `valid`; nothing is read then. Through L1: the blocks of a
 /// multiprocessor want the same weights.
 __device__ __forceinline__ void copy_vector_or_zero(void* to, const void* from, bool valid) {

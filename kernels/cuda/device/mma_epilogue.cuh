@@ -74,7 +74,8 @@ __device__ __forceinline__ void store_row(const MmaShared<Traits>& shared,
   const int lane = threadIdx.x % 32;
   const int column = tile.ow0 + lane / 4 * Traits::kRun, valid = p.ow - column;
   const std::int64_t plane = static_cast<std::int64_t>(p.oh) * p.ow;
-  typename Traits::Element* y = p.y + (static_cast<std::int64_t>(tile.n) * p.groups + tile.group) * p.co * plane +
+  typename Traits::Element* y = p.y +
+                                (static_cast<std::int64_t>(tile.n) * p.groups + tile.group) * p.co * plane +
                                 static_cast<std::int64_t>(tile.oh0 + row) * p.ow + column;
 #pragma unroll
   for (int f = 0; f < Traits::kFragments; ++f) {

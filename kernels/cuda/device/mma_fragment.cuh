@@ -25,18 +25,11 @@ struct MmaOperands {
   std::uint32_t a[Traits::kParts][kCount][4];
 };
 
-__device__ __forceinline__ std::uint32_t nearest_tf32(std::uint32_t x) {
-  std::uint32_t rounded;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
-  return rounded;
-}
-
 /// The same value in a register of its own: an instruction takes four consecutive ones, and a pixel stands in
-/// two of them.
-__device__ __forceinline__ std::uint32_t own_register(std::uint32_t x) {
-  std::uint32_t copied;
-  asm volatile("mov.b32 %0, %1;" : "=r"(copied) : "r"(x));
-  return copied;
+/// two of them. `zero` is zero, which the compiler must not know: a move it would repeat before every
+/// product.
+__device__ __forceinline__ std::uint32_t own_register(std::uint32_t x, std::uint32_t zero) {
+  return x | zero;
 }
 
 /// kBytes of 4, 8 or 16.
@@ -65,7 +58,8 @@ template <class Traits>
 __device__ __forceinline__ void load_window(MmaWindow<Traits>& window, const unsigned char* row, int lane) {
   constexpr int kBytes = Traits::kVector * Traits::kElementBytes;
   const int run = lane / 4;
-  const unsigned char* from = row + lane % 4 * Traits::kPitchBytes + run * Traits::kRun * Traits::kElementBytes;
+  const unsigned char* from =
+      row + lane % 4 * Traits::kPitchBytes + run * Traits::kRun * Traits::kElementBytes;
   // Exchanged: halves 0 and 3, 1 and 2 of this run and the next have the same place within theirs.
   const unsigned char* outer = from + run % 2 * 16;
   const unsigned char* inner = from + (1 - run % 2) * 16;
@@ -83,15 +77,17 @@ __device__ __forceinline__ void load_window(MmaWindow<Traits>& window, const uns
 /// Rounds, splits or pairs every element once and lays it where the products take it. kShift: column of the
 /// tile at which the first pixel's kw = 0 reads.
 template <class Traits, int kShift>
-__device__ __forceinline__ void make_operands(MmaOperands<Traits>& operands, const MmaWindow<Traits>& window) {
+__device__ __forceinline__ void make_operands(MmaOperands<Traits>& operands, const MmaWindow<Traits>& window,
+                                              std::uint32_t zero) {
   constexpr int kCount = MmaOperands<Traits>::kCount, kBlocks = Traits::kBlocks;
 #pragma unroll
   for (int i = 0; i < kCount + kBlocks; ++i) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const auto place = [&](int part, std::uint32_t value) {
-        if (i < kCount) operands.a[part][i][2 * half] = own_register(value);
-        if (i >= kBlocks) operands.a[part][i - kBlocks][2 * half + 1] = own_register(value);
+        if (i < kCount) operands.a[part][i][2 * half] = value;
+        if (i >= kBlocks)
+          operands.a[part][i - kBlocks][2 * half + 1] = i < kCount ? own_register(value, zero) : value;
       };
       if constexpr (Traits::kHalves) {
         const std::uint32_t low = window.x[2 * half][(kShift + i) / 2];

@@ -4,8 +4,9 @@
 #include <upconv/kernels/cuda/device/mma_fragment.cuh>
 #include <upconv/kernels/cuda/device/mma_producer.cuh>
 
-// The direct convolution with stride 1 for every GPU from compute capability 8.0 on: nothing is materialised, no
-// workspace, weights packed once. Kernels of up to 7 x 7, even or odd, by one code: their sizes are arguments.
+// The direct convolution with stride 1 for every GPU from compute capability 8.0 on: nothing is materialised,
+// no workspace, weights packed once. Kernels of up to 7 x 7, even or odd, by one code: their sizes are
+// arguments.
 //
 // Idea. An implicit matrix product, output-stationary. A warp owns a row of 64 pixels in 32 channels (4 x 4
 // products of 16 x 8); per chunk of 8 input channels (16 of 16 bits) and per kh it reads its input row from
@@ -20,7 +21,8 @@
 // ordinary fp32 additions after every row of a chunk.
 //
 // Shared memory, 3x7, TF32, per warp, chunk and kh: 112 products against 16 KB of reads (A 8 KB, B 7 KB, rest
-// conflict-free), 128 clocks; the units of an A100 take 224 for a processor's four warps' share of each, so the matrix units bind.
+// conflict-free), 128 clocks; the units of an A100 take 224 for a processor's four warps' share of each, so
+// the matrix units bind.
 namespace upconv::kernels::cuda::device {
 
 /// The B operands of a tap: one part of every fragment. `from`: the tap's weights.
@@ -48,7 +50,8 @@ __device__ __forceinline__ void multiply_tap(MmaSums<Traits>& sums,
   }
 }
 
-/// Calls multiply(kw, b) for each kw below `count`, one part of the tap's weights at hand; they are read one tap ahead.
+/// Calls multiply(kw, b) for each kw below `count`, one part of the tap's weights at hand; they are read one
+/// tap ahead.
 template <class Traits, class Multiply>
 __device__ __forceinline__ void for_each_tap(const unsigned char* taps, int count, int part, int lane,
                                              Multiply&& multiply) {
@@ -66,13 +69,14 @@ __device__ __forceinline__ void for_each_tap(const unsigned char* taps, int coun
 /// One row of a chunk with one row of taps. `row`: [channel][pitch].
 template <class Traits>
 __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsigned char* row,
-                                             const unsigned char* taps, int kw, int shift, int lane) {
+                                             const unsigned char* taps, int kw, int shift, int lane,
+                                             std::uint32_t zero) {
   MmaWindow<Traits> window;
   MmaOperands<Traits> operands;
   load_window<Traits>(window, row, lane);
   if constexpr (Traits::kSplit) {
     const float unscale = scale_up_if_tiny<Traits>(window);
-    make_operands<Traits, 0>(operands, window);
+    make_operands<Traits, 0>(operands, window, zero);
     // The small products first, then the large ones: the units truncate when they add to a large sum.
     MmaSums<Traits> products = {};
     for_each_tap<Traits>(taps, kw, 1, lane, [&](int k, const auto& low) {
@@ -95,12 +99,12 @@ __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsign
     }
   } else {
     if (!Traits::kHalves || shift == 0) {
-      make_operands<Traits, 0>(operands, window);
+      make_operands<Traits, 0>(operands, window, zero);
     } else if constexpr (Traits::kHalves) {
-      make_operands<Traits, 1>(operands, window);
+      make_operands<Traits, 1>(operands, window, zero);
     }
-    for_each_tap<Traits>(
-        taps, kw, 0, lane, [&](int k, const auto& b) { multiply_tap<Traits>(sums, operands.a[0], k, b); });
+    for_each_tap<Traits>(taps, kw, 0, lane,
+                         [&](int k, const auto& b) { multiply_tap<Traits>(sums, operands.a[0], k, b); });
   }
 }
 
@@ -115,6 +119,7 @@ __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
   const MmaInput<Traits> input(p, tile);
   const int shift = MmaInput<Traits>::shift(p);
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), lane = threadIdx.x % 32;
+  const std::uint32_t zero = static_cast<std::uint32_t>(p.groups) >> 31;
   const bool active = tile.oh0 + warp < p.oh;
 
   load_epilogue<Traits>(shared, p, tile);
@@ -141,8 +146,8 @@ __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
       const bool same_chunk = kh1 < p.kh;
       if (same_chunk || chunk + 1 < p.chunks) {
         const int next = same_chunk ? kh1 : 0;
-        fetch_weights<Traits>(shared.weights(which ^ 1, p), p, tile, same_chunk ? chunk : chunk + 1, next * p.kw,
-                              (min(next + p.step_rows, p.kh) - next) * p.kw);
+        fetch_weights<Traits>(shared.weights(which ^ 1, p), p, tile, same_chunk ? chunk : chunk + 1,
+                              next * p.kw, (min(next + p.step_rows, p.kh) - next) * p.kw);
       }
       commit_copies();
       if (kh0 == 0 && chunk + 1 < p.chunks) input.fetch(shared.input((chunk + 1) % 2, p.kh), chunk + 1);
@@ -153,7 +158,7 @@ __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
       for (int kh = kh0; kh < kh1; ++kh, taps += p.kw * Traits::kTapBytes) {
         const int ih = tile.oh0 - p.lead_h + warp + kh;
         if (!active || ih < 0 || ih >= p.ih) continue;
-        multiply_row<Traits>(sums, rows + (warp + kh) * Traits::kRowBytes, taps, p.kw, shift, lane);
+        multiply_row<Traits>(sums, rows + (warp + kh) * Traits::kRowBytes, taps, p.kw, shift, lane, zero);
       }
       which ^= 1;
     }

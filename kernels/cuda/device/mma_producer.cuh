@@ -5,8 +5,8 @@
 #include <upconv/kernels/cuda/device/copy.cuh>
 #include <upconv/kernels/cuda/device/mma_traits.cuh>
 
-/// How input and weights come to shared memory: by cp.async, 4 bytes of input at a time, so that the width and
-/// the padding of an image do not matter. 16-bit rows that begin on odd elements come through registers.
+/// How input and weights come to shared memory: by cp.async, 4 bytes of input at a time, so that the width
+/// and the padding of an image do not matter. 16-bit rows that begin on odd elements come through registers.
 namespace upconv::kernels::cuda::device {
 
 /// The block's part of the input, fixed for its tile.
@@ -67,8 +67,8 @@ class MmaInput {
     for (int row = 0; row < rows; ++row, from += p_.iw, to += Traits::kRowBytes) {
 #pragma unroll
       for (int k = 0; k < kCopies; ++k) {
-        if (lane + 32 * k >= kWords) break;
-        copy_word_or_zero(to + 128 * k, from + 32 * k * kElements, inside[k] && has_row(row));
+        if (32 * (k + 1) <= kWords || lane + 32 * k < kWords)
+          copy_word_or_zero(to + 128 * k, from + 32 * k * kElements, inside[k] && has_row(row));
       }
     }
   }
@@ -86,8 +86,8 @@ class MmaInput {
 #pragma unroll
         for (int k = 0; k < kCopies; ++k) {
           const int column = lane + 32 * k;
-          const bool inside =
-              exists && column < Traits::kReach && has_column(column) && row0 + row < rows && has_row(row0 + row);
+          const bool inside = exists && column < Traits::kReach && has_column(column) && row0 + row < rows &&
+                              has_row(row0 + row);
           values[row][k] = inside ? __ldg(from + static_cast<std::int64_t>(row0 + row) * p_.iw + 32 * k)
                                   : std::uint16_t{0};
         }
@@ -107,7 +107,7 @@ class MmaInput {
 
   const MmaArguments<Element>& p_;
   std::int64_t plane_;
-  int ih0_, iw0_;  // input row and column at the tile's origin
+  int ih0_, iw0_;     // input row and column at the tile's origin
   const Element* x_;  // [ci, ih, iw], the group's channels of image n
 };
 
@@ -124,8 +124,8 @@ __device__ __forceinline__ void fetch_weights(unsigned char* to,
     const std::int64_t tap =
         ((static_cast<std::int64_t>(tile.group) * p.fragments + fragment) * p.chunks + chunk) * p.kh * p.kw +
         first;
-    const unsigned char* from = static_cast<const unsigned char*>(p.weights) +
-                                tap * Traits::kStoredParts * Traits::kFragmentBytes;
+    const unsigned char* from =
+        static_cast<const unsigned char*>(p.weights) + tap * Traits::kStoredParts * Traits::kFragmentBytes;
     for (int unit = threadIdx.x; unit < taps * kUnits; unit += Traits::kThreads) {
       const int t = unit / kUnits, u = unit % kUnits;
       copy_vector_or_zero(to + t * Traits::kTapBytes + (f * kUnits + u) * 16,

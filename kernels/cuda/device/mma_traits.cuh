@@ -46,14 +46,14 @@ struct MmaTraits {
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kRows = kWarps;
   static constexpr int kBlocks = kBlocks_, kFragments = kFragments_;
-  static constexpr int kRun = 2 * kBlocks;     // consecutive pixels of a thread
-  static constexpr int kPixels = 16 * kBlocks;  // output columns of the tile
-  static constexpr int kCo = 8 * kFragments;    // output channels of the tile
+  static constexpr int kRun = 2 * kBlocks;              // consecutive pixels of a thread
+  static constexpr int kPixels = 16 * kBlocks;          // output columns of the tile
+  static constexpr int kCo = 8 * kFragments;            // output channels of the tile
   static constexpr int kChannels = 32 / kElementBytes;  // input channels of a chunk: one k step
   static constexpr int kMaxKw = 7;
   static constexpr int kMaxTaps = 9;  // of a step, unless one row of taps has more
 
-  static constexpr int kParts = kSplit ? 2 : 1;        // an operand is a sum of so many TF32 numbers
+  static constexpr int kParts = kSplit ? 2 : 1;         // an operand is a sum of so many TF32 numbers
   static constexpr int kStoredParts = kHalves ? 1 : 2;  // f32's weights serve fp32 and TF32 alike
   static constexpr int kFragmentBytes = 256;
   static constexpr int kTapBytes = kFragments * kParts * kFragmentBytes;
@@ -86,8 +86,12 @@ struct MmaShared {
   float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
 
   static constexpr int kHeaderBytes = 256;
-  static constexpr __host__ __device__ int input_bytes(int kh) { return (Traits::kRows + kh - 1) * Traits::kRowBytes; }
-  static constexpr __host__ __device__ int weight_bytes(int step_rows, int kw) { return step_rows * kw * Traits::kTapBytes; }
+  static constexpr __host__ __device__ int input_bytes(int kh) {
+    return (Traits::kRows + kh - 1) * Traits::kRowBytes;
+  }
+  static constexpr __host__ __device__ int weight_bytes(int step_rows, int kw) {
+    return step_rows * kw * Traits::kTapBytes;
+  }
   static constexpr int bytes(int kh, int step_rows, int kw) {
     return kHeaderBytes + 2 * (input_bytes(kh) + weight_bytes(step_rows, kw));
   }
