@@ -35,10 +35,22 @@ __device__ __forceinline__ void warp_product(float (&d)[4], const std::uint32_t 
   }
 }
 
-/// The nearest TF32 number, ties away from zero.
+/// The nearest TF32 number, ties away from zero, in the bits that the units read; what is not finite stays as
+/// it is. cvt.rna.tf32 does the same, but as an addition in place, under a predicate: the operands, which
+/// must lie side by side, are then moved once more.
 __device__ __forceinline__ std::uint32_t nearest_tf32(std::uint32_t x) {
   std::uint32_t rounded;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
+  asm("{\n"
+      ".reg .pred finite;\n"
+      ".reg .f32 magnitude;\n"
+      ".reg .b32 half;\n"
+      "abs.f32 magnitude, %2;\n"
+      "setp.lt.f32 finite, magnitude, 0f7F800000;\n"
+      "selp.b32 half, 0x1000, 0, finite;\n"
+      "add.u32 %0, %1, half;\n"
+      "}\n"
+      : "=r"(rounded)
+      : "r"(x), "f"(__uint_as_float(x)));
   return rounded;
 }
 

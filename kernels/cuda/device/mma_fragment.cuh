@@ -25,12 +25,12 @@ struct MmaOperands {
   std::uint32_t a[Traits::kParts][kCount][4];
 };
 
-/// The same value in a register of its own: an instruction takes four consecutive ones, and a pixel stands in
-/// two of them. `zero` is zero, which the compiler must not know: a move it would repeat before every
-/// product.
-__device__ __forceinline__ std::uint32_t own_register(std::uint32_t x, std::uint32_t zero) {
-  return x | zero;
-}
+/// Two zeros of which the compiler does not know it. An instruction takes four consecutive registers, and a
+/// pixel stands in two of them: `x | zero` is a register of its own, where a move would be folded away and
+/// come back before every product.
+struct UnknownZeros {
+  std::uint32_t first, second;
+};
 
 /// kBytes of 4, 8 or 16.
 template <int kBytes>
@@ -78,16 +78,18 @@ __device__ __forceinline__ void load_window(MmaWindow<Traits>& window, const uns
 /// tile at which the first pixel's kw = 0 reads.
 template <class Traits, int kShift>
 __device__ __forceinline__ void make_operands(MmaOperands<Traits>& operands, const MmaWindow<Traits>& window,
-                                              std::uint32_t zero) {
+                                              UnknownZeros zeros) {
   constexpr int kCount = MmaOperands<Traits>::kCount, kBlocks = Traits::kBlocks;
 #pragma unroll
   for (int i = 0; i < kCount + kBlocks; ++i) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const auto place = [&](int part, std::uint32_t value) {
-        if (i < kCount) operands.a[part][i][2 * half] = value;
+        const bool twice = i < kCount && i >= kBlocks;
+        if (i < kCount) operands.a[part][i][2 * half] = Traits::kSplit ? value | zeros.first : value;
         if (i >= kBlocks)
-          operands.a[part][i - kBlocks][2 * half + 1] = i < kCount ? own_register(value, zero) : value;
+          operands.a[part][i - kBlocks][2 * half + 1] =
+              Traits::kSplit || twice ? value | zeros.second : value;
       };
       if constexpr (Traits::kHalves) {
         const std::uint32_t low = window.x[2 * half][(kShift + i) / 2];
@@ -98,7 +100,8 @@ __device__ __forceinline__ void make_operands(MmaOperands<Traits>& operands, con
         if constexpr (Traits::kSplit) {
           const std::uint32_t high = x & 0xffffe000u;  // truncated, so that it cannot overflow
           place(0, high);
-          place(1, nearest_tf32(__float_as_uint(__uint_as_float(x) - __uint_as_float(high))));
+          // Rounded; where it is not finite, the high part is not either.
+          place(1, __float_as_uint(__uint_as_float(x) - __uint_as_float(high)) + 0x1000u);
         } else {
           place(0, nearest_tf32(x));
         }

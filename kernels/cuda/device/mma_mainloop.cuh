@@ -70,13 +70,13 @@ __device__ __forceinline__ void for_each_tap(const unsigned char* taps, int coun
 template <class Traits>
 __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsigned char* row,
                                              const unsigned char* taps, int kw, int shift, int lane,
-                                             std::uint32_t zero) {
+                                             UnknownZeros zeros) {
   MmaWindow<Traits> window;
   MmaOperands<Traits> operands;
   load_window<Traits>(window, row, lane);
   if constexpr (Traits::kSplit) {
     const float unscale = scale_up_if_tiny<Traits>(window);
-    make_operands<Traits, 0>(operands, window, zero);
+    make_operands<Traits, 0>(operands, window, zeros);
     // The small products first, then the large ones: the units truncate when they add to a large sum.
     MmaSums<Traits> products = {};
     for_each_tap<Traits>(taps, kw, 1, lane, [&](int k, const auto& low) {
@@ -99,9 +99,9 @@ __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsign
     }
   } else {
     if (!Traits::kHalves || shift == 0) {
-      make_operands<Traits, 0>(operands, window, zero);
+      make_operands<Traits, 0>(operands, window, zeros);
     } else if constexpr (Traits::kHalves) {
-      make_operands<Traits, 1>(operands, window, zero);
+      make_operands<Traits, 1>(operands, window, zeros);
     }
     for_each_tap<Traits>(taps, kw, 0, lane,
                          [&](int k, const auto& b) { multiply_tap<Traits>(sums, operands.a[0], k, b); });
@@ -119,7 +119,8 @@ __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
   const MmaInput<Traits> input(p, tile);
   const int shift = MmaInput<Traits>::shift(p);
   const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0), lane = threadIdx.x % 32;
-  const std::uint32_t zero = static_cast<std::uint32_t>(p.groups) >> 31;
+  const UnknownZeros zeros = {static_cast<std::uint32_t>(p.groups) >> 31,
+                              static_cast<std::uint32_t>(p.co) >> 31};  // neither is negative
   const bool active = tile.oh0 + warp < p.oh;
 
   load_epilogue<Traits>(shared, p, tile);
@@ -158,7 +159,7 @@ __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
       for (int kh = kh0; kh < kh1; ++kh, taps += p.kw * Traits::kTapBytes) {
         const int ih = tile.oh0 - p.lead_h + warp + kh;
         if (!active || ih < 0 || ih >= p.ih) continue;
-        multiply_row<Traits>(sums, rows + (warp + kh) * Traits::kRowBytes, taps, p.kw, shift, lane, zero);
+        multiply_row<Traits>(sums, rows + (warp + kh) * Traits::kRowBytes, taps, p.kw, shift, lane, zeros);
       }
       which ^= 1;
     }
