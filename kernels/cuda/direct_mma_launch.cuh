@@ -26,7 +26,9 @@ void launch_tile(device::MmaArguments<T> p, std::int64_t n, ExecutionContext& ct
     return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
   };
   p.pairs = p.iw % 2 == 0 && is_aligned(p.x, 4);
-  p.vectors = p.ow % Traits::kVector == 0 && is_aligned(p.y, Traits::kVector * sizeof(T));
+  for (p.stored = Traits::kVector; p.stored > 1; p.stored = p.stored > 2 ? 2 : 1) {
+    if (p.ow % p.stored == 0 && is_aligned(p.y, static_cast<std::uintptr_t>(p.stored) * sizeof(T))) break;
+  }
   const std::int64_t blocks = n * p.tiles_h * p.tiles_w * p.groups * p.co_tiles;
   const int shared_bytes = Shared::bytes(p.kh, p.step_rows, p.kw);
 

@@ -21,27 +21,17 @@ __device__ __forceinline__ void load_epilogue(MmaShared<Traits>& shared,
   shared.slopes[thread] = p.activation.slope_of(channel);
 }
 
-/// Stores a run of consecutive pixels, of which those before `valid` lie in the image. `vectors`: y is
-/// aligned, and every vector lies in it or outside as a whole.
-template <class Traits>
-__device__ __forceinline__ void store_run(typename Traits::Element* y, const float (&v)[Traits::kRun],
-                                          int valid, bool vectors) {
-  using Element = typename Traits::Element;
-  if (vectors) {
-    constexpr int kVector = Traits::kVector;
+/// Stores a run of consecutive pixels, of which those before `valid` lie in the image, kVector at a time: y
+/// is aligned, and every vector lies in the image or outside as a whole.
+template <int kVector, class Element, int kRun>
+__device__ __forceinline__ void store_vectors(Element* y, const float (&v)[kRun], int valid) {
 #pragma unroll
-    for (int i = 0; i < Traits::kRun; i += kVector) {
-      Pack<Element, kVector> pack;
+  for (int i = 0; i < kRun; i += kVector) {
+    Pack<Element, kVector> pack;
 #pragma unroll
-      for (int k = 0; k < kVector; ++k)
-        pack.values[k] = from_float<Element>(v[i + k]);
-      if (i < valid) *reinterpret_cast<Pack<Element, kVector>*>(y + i) = pack;
-    }
-  } else {
-#pragma unroll
-    for (int i = 0; i < Traits::kRun; ++i) {
-      if (i < valid) y[i] = from_float<Element>(v[i]);
-    }
+    for (int k = 0; k < kVector; ++k)
+      pack.values[k] = from_float<Element>(v[i + k]);
+    if (i < valid) *reinterpret_cast<Pack<Element, kVector>*>(y + i) = pack;
   }
 }
 
@@ -89,7 +79,14 @@ __device__ __forceinline__ void store_row(const MmaShared<Traits>& shared,
         v[i] = sums[i % Traits::kBlocks][f][2 * (i / Traits::kBlocks) + e] + bias;
       activate_run(v, p.activation.function, slope);
       const int co = tile.co0 + channel;
-      if (co < p.co) store_run<Traits>(y + co * plane, v, valid, p.vectors);
+      if (co >= p.co) continue;
+      if (p.stored == Traits::kVector) {
+        store_vectors<Traits::kVector>(y + co * plane, v, valid);
+      } else if (p.stored == 2) {
+        store_vectors<2>(y + co * plane, v, valid);
+      } else {
+        store_vectors<1>(y + co * plane, v, valid);
+      }
     }
   }
 }

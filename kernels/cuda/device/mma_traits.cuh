@@ -27,7 +27,7 @@ struct MmaArguments {
   int co_tiles, tiles_h, tiles_w;
   int step_rows;  // rows of taps whose weights are in shared memory at once
   bool pairs;     // 16 bits: rows begin on 4-byte boundaries, so that cp.async can copy pairs of elements
-  bool vectors;   // y's rows are aligned well enough for vector stores
+  int stored;     // pixels of a store to y: as many as its rows' alignment allows, kVector, 2 or 1
 };
 
 /// T: the tensors' type. kSplit_: fp32 as three products of TF32 numbers; without it, f32 is rounded to TF32.
