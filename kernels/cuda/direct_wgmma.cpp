@@ -108,15 +108,8 @@ std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
   return {};
 }
 
-Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
-  if (!supports_layer(problem).supported || device_caps(device).compute_capability != 90) return {};
-  Tensor host_weight;
-  ConstTensorView from = weight;
-  if (!weight.device().is_cpu()) {
-    host_weight = Tensor::empty(weight.shape(), weight.dtype());
-    copy(host_weight, weight);
-    from = host_weight;
-  }
+Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, const DeviceCaps& caps) {
+  if (!supports_layer(problem).supported || caps.compute_capability != 90) return {};
   std::vector<DirectPacking> sections;
   const auto add = [&](Mode mode) {
     if (const auto packing = packing_of(problem, mode)) sections.push_back(*packing);
@@ -125,7 +118,7 @@ Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, De
   if (problem.dtype == DType::f32) {
     add(Mode::tf32);
     const auto pairs = packing_of(problem, Mode::fp32);
-    wide = pairs && !fits_f16_pairs(*pairs, from.raw());
+    wide = pairs && !fits_f16_pairs(*pairs, weight.raw());
     add(wide ? Mode::fp32_wide : Mode::fp32);
   } else {
     add(problem.dtype == DType::f16 ? Mode::f16 : Mode::bf16);
@@ -139,10 +132,10 @@ Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, De
   Tensor packed = Tensor::empty(wide ? Shape{1, elements} : Shape{elements}, problem.dtype);
   auto* to = static_cast<unsigned char*>(packed.view().raw());
   for (const DirectPacking& section : sections) {
-    pack_direct(section, from.raw(), to);
+    pack_direct(section, weight.raw(), to);
     to += section.bytes();
   }
-  return packed.to(device);
+  return packed;
 }
 
 Verdict supports_tf32(const ConvProblem& p, const DeviceCaps& caps) {

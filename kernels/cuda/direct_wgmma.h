@@ -33,10 +33,10 @@ inline constexpr auto kDirectTiles<Mode::fp32_wide> =
 /// The weights' layout for these channels and kernel, or nothing if they do not fit a block's shared memory.
 std::optional<DirectPacking> packing_of(const ConvProblem& problem, Mode mode);
 
-/// What pack_weight keeps for a problem's type on a Hopper GPU: for f32 first TF32's weights, then those of
-/// fp32 or of fp32_wide, which can be told by the tensor's rank: [elements], or [1, elements] for fp32_wide.
-/// Not defined if no row of this family will read it.
-Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);
+/// What pack_weight keeps of a weight on the CPU for a Hopper GPU, on the CPU as well: for f32 first TF32's
+/// weights, then those of fp32 or of fp32_wide, which can be told by the tensor's rank: [elements], or [1,
+/// elements] for fp32_wide. Not defined if no row of this family will read it.
+Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, const DeviceCaps& caps);
 
 Verdict supports_tf32(const ConvProblem& problem, const DeviceCaps& caps);
 Verdict supports_f16(const ConvProblem& problem, const DeviceCaps& caps);

@@ -20,7 +20,7 @@ std::optional<DirectPacking> packing_of(const ConvProblem&, Mode) {
   return {};
 }
 
-Tensor pack_weight(const ConvProblem&, const ConstTensorView&, Device) {
+Tensor pack_section(const ConvProblem&, const ConstTensorView&, const DeviceCaps&) {
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include <array>
+#include <cstring>
 
+#include <upconv/kernels/cuda/direct_mma.h>
 #include <upconv/kernels/cuda/direct_wgmma.h>
 #include <upconv/kernels/cuda/rows.h>
 #include <upconv/kernels/cuda/tables.h>
@@ -35,6 +37,10 @@ std::span<const ConvRow> convolution_rows() {
               direct_wgmma::launch_bf16},
       ConvRow{"cuda.direct_wgmma.fp32.sm90", direct_wgmma::supports_fp32, no_workspace,
               direct_wgmma::launch_fp32},
+      ConvRow{"cuda.direct_mma.tf32.sm80", direct_mma::supports_tf32, no_workspace, direct_mma::launch_tf32},
+      ConvRow{"cuda.direct_mma.f16.sm80", direct_mma::supports_f16, no_workspace, direct_mma::launch_f16},
+      ConvRow{"cuda.direct_mma.bf16.sm80", direct_mma::supports_bf16, no_workspace, direct_mma::launch_bf16},
+      ConvRow{"cuda.direct_mma.fp32.sm80", direct_mma::supports_fp32, no_workspace, direct_mma::launch_fp32},
       ConvRow{"cuda.plain", always, no_workspace, plain::launch},
   };
   return kRows;
@@ -60,9 +66,32 @@ std::span<const ChannelAffineRow> channel_affine_rows() {
   return kRows;
 }
 
-/// The other rows read the weight as PyTorch stores it.
+/// The packed tensor has two sections: first the weights of direct_wgmma, if it serves the layer on this GPU
+/// (whose rank the tensor keeps), and last those of direct_mma, which serves every GPU from 8.0 on, so that
+/// its rows can be forced on Hopper too. The second begins on a boundary of 16 bytes and ends with the
+/// tensor. The other rows read the weight as PyTorch stores it.
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
-  return direct_wgmma::pack_weight(problem, weight, device);
+  const DeviceCaps caps = device_caps(device);
+  Tensor host_weight;
+  ConstTensorView from = weight;
+  if (!weight.device().is_cpu()) {
+    host_weight = Tensor::empty(weight.shape(), weight.dtype());
+    copy(host_weight, weight);
+    from = host_weight;
+  }
+  const Tensor first = direct_wgmma::pack_section(problem, from, caps);
+  const std::size_t last_bytes = direct_mma::section_bytes(problem, caps);
+  if (last_bytes == 0) return first.defined() ? first.to(device) : Tensor();
+
+  const std::size_t first_bytes = first.defined() ? first.spec().bytes() : 0;
+  const std::size_t begin = (first_bytes + 15) / 16 * 16;
+  const auto elements = static_cast<std::int64_t>((begin + last_bytes) / size_of(problem.dtype));
+  const bool wide = first.defined() && first.shape().rank() == 2;
+  Tensor packed = Tensor::zeros(wide ? Shape{1, elements} : Shape{elements}, problem.dtype);
+  auto* to = static_cast<unsigned char*>(packed.view().raw());
+  if (first.defined()) std::memcpy(to, first.view().raw(), first_bytes);
+  direct_mma::pack_section(problem, from, to + begin);
+  return packed.to(device);
 }
 
 }  // namespace upconv::kernels::cuda

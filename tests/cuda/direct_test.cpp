@@ -43,7 +43,7 @@ TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
   for (const int capability : {80, 89, 100, 120}) {
     DeviceCaps caps = h200();
     caps.compute_capability = capability;
-    EXPECT_THAT(std::string(selected(flagship + "f16", caps)), Not(HasSubstr("wgmma"))) << capability;
+    EXPECT_EQ(selected(flagship + "f16", caps), "cuda.direct_mma.f16.sm80") << capability;
   }
   for (const char* kernel :
        {"kh1kw1_s1x1_p1x1", "kh3kw3_s1x1_p1x1", "kh5kw5_s1x1_p2x2", "kh7kw7_s1x1_p3x3", "kh1kw7_s1x1_p0x3",
@@ -55,13 +55,13 @@ TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
       }
     }
   }
-  for (const char* other : {"n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f32",
-                            "n1ci32ih64iw64co32kh3kw3_s1x1_p2x2_op0x0_d2x2_g1_f32",
-                            "n1ci32ih64iw64co32kh8kw4_s1x1_p1x1_op0x0_d1x1_g1_f32",
-                            "n1ci32ih64iw64co3kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32",
-                            "n1ci2048ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32"}) {
-    EXPECT_THAT(std::string(selected(other, h200())), Not(HasSubstr("wgmma"))) << other;
-  }
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s1x1_p2x2_op0x0_d2x2_g1_f32", h200()), "cuda.plain");
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh4kw4_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()),
+            "cuda.direct_wgmma.fp32.sm90");
+  EXPECT_EQ(selected("n1ci32ih64iw64co3kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
+  EXPECT_EQ(selected("n1ci2048ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()),
+            "cuda.direct_mma.fp32.sm80");
 }
 
 TEST(CudaDirectPacking, RoundTrip) {

@@ -64,7 +64,21 @@ std::vector<kernels::ConvProblem> gpu_problems() {
         "n2ci32ih5iw40co32kh3kw7_s1x1_p4x9_zeros_d1x1_g1_f32",
         "n2ci32ih9iw40co32kh5kw7_s1x1_p6x8_op0x0_d1x1_g1_f32",
         "n70ci8ih2iw3co8kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32",
-        "n1ci40ih3iw8co120kh3kw3_s1x1_p1x1_op0x0_d1x1_g10_f32"}) {
+        "n1ci40ih3iw8co120kh3kw3_s1x1_p1x1_op0x0_d1x1_g10_f32",
+        // Even kernels, and every tile of the direct convolution on mma.sync.
+        "n1ci32ih20iw130co32kh2kw2_s1x1_p0x0_op0x0_d1x1_g1_f32",
+        "n2ci17ih13iw67co33kh2kw2_s1x1_p1x1_zeros_d1x1_g1_f32",
+        "n40ci16ih37iw128co32kh4kw4_s1x1_p1x2_op0x0_d1x1_g1_f32",
+        "n1ci24ih31iw75co16kh4kw4_s1x1_p2x1_zeros_d1x1_g1_f32",
+        "n1ci12ih23iw66co40kh6kw6_s1x1_p3x2_op0x0_d1x1_g1_f32",
+        "n1ci16ih17iw101co8kh6kw6_s1x1_p9x8_zeros_d1x1_g1_f32",
+        "n1ci16ih17iw101co8kh6kw6_s1x1_p7x8_op0x0_d1x1_g1_f32",
+        "n2ci20ih14iw33co12kh2kw3_s1x1_p0x1_op0x0_d1x1_g2_f32",
+        "n1ci8ih40iw64co64kh2kw3_s1x1_p1x0_zeros_d1x1_g1_f32",
+        "n1ci40ih30iw35co20kh4kw1_s1x1_p2x0_op0x0_d1x1_g1_f32",
+        "n3ci11ih9iw129co9kh1kw6_s1x1_p0x3_zeros_d1x1_g1_f32",
+        "n1ci32ih12iw96co32kh1kw6_s1x1_p0x2_op0x0_d1x1_g1_f32",
+        "n30ci5ih64iw200co7kh3kw2_s1x1_p1x1_zeros_d1x1_g1_f32"}) {
     problems.push_back(kernels::ConvProblem::parse(text));
   }
   for (const kernels::ConvProblem& problem : corner_problems())

@@ -72,7 +72,7 @@ requires(Traits::kPairs) struct Split<Traits> {
 
   /// Splits in place what the window holds below the ceiling of the pass before: afterwards channels 2h and
   /// 2h
-  /// + 1 are h and l of every pixel. Returns bits that depend on every element.
+  /// + 1 are h and l of every pixel. Returns bits that depend on all of them.
   __device__ __forceinline__ std::uint32_t apply(Window<Traits>& window, int consumer) {
     const bool again = more;
     const float below = again ? ceiling : __int_as_float(0x7f800000);
@@ -104,7 +104,9 @@ requires(Traits::kPairs) struct Split<Traits> {
       });
     }
     split(window, power_of_two(scale));
-    return __float_as_uint(largest) | smallest;
+    std::uint32_t bits = 0;
+    window.for_each([&](std::uint32_t x) { bits |= x; });
+    return bits;
   }
 
  private:

@@ -1,0 +1,124 @@
+#include <upconv/kernels/cuda/direct_mma.h>
+
+namespace upconv::kernels::cuda::direct_mma {
+
+namespace {
+
+constexpr std::size_t kSharedMemory = 99 * 1024;  // what a block may have on 8.6 and 8.9, the least of all
+constexpr std::int64_t kLargestKernel = 7;
+constexpr std::int64_t kFewestChannels = 4;  // below, most of what is multiplied is padding
+
+bool is_mode_of(const ConvProblem& p, Mode mode) {
+  switch (mode) {
+    case Mode::tf32:
+      return p.dtype == DType::f32 && p.precision == Precision::tf32;
+    case Mode::f16:
+      return p.dtype == DType::f16;
+    case Mode::bf16:
+      return p.dtype == DType::bf16;
+    case Mode::fp32:
+      return p.dtype == DType::f32 && p.precision == Precision::fp32;
+  }
+  return false;
+}
+
+constexpr std::int64_t parts_of(std::int64_t size, std::int64_t part) {
+  return (size + part - 1) / part;
+}
+
+/// What the layer alone decides.
+Verdict supports_layer(const ConvProblem& p) {
+  if (p.stride_h != 1 || p.stride_w != 1) return Verdict::no("only for stride 1");
+  if (p.dilation_h != 1 || p.dilation_w != 1) return Verdict::no("only for dilation 1");
+  if (p.padding_mode != PaddingMode::zeros) return Verdict::no("only for padding with zeros");
+  if (p.kh > kLargestKernel || p.kw > kLargestKernel) {
+    return Verdict::no("only for kernels of up to 7 rows and columns");
+  }
+  if (p.ci_per_group() < kFewestChannels || p.co_per_group() < kFewestChannels) {
+    return Verdict::no("only from 4 channels of a group on either side");
+  }
+  return Verdict::yes();
+}
+
+Verdict supports_device(const DeviceCaps& caps) {
+  if (caps.compute_capability < 80) return Verdict::no("only from compute capability 8.0 (Ampere) on");
+  if (caps.shared_memory_per_block < kSharedMemory)
+    return Verdict::no("a block needs 99 KB of shared memory");
+  return Verdict::yes();
+}
+
+Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
+  if (const Verdict device = supports_device(caps); !device.supported) return device;
+  if (!is_mode_of(p, mode)) return Verdict::no("for another type or precision");
+  if (const Verdict layer = supports_layer(p); !layer.supported) return layer;
+  // Rows, columns, channels and blocks are 32-bit numbers; the smallest tiles make the most blocks.
+  constexpr double kLargest = 0x7fffffff;
+  const auto rows = static_cast<double>(p.oh() + p.ih + p.pad_h + 16);
+  const auto columns = static_cast<double>(p.ow() + p.iw + p.pad_w + 128);
+  const double blocks = static_cast<double>(p.n) * static_cast<double>(p.groups) *
+                        static_cast<double>(parts_of(p.oh(), kTileRows)) *
+                        static_cast<double>(parts_of(p.ow(), 16)) *
+                        static_cast<double>(parts_of(p.co_per_group(), 8));
+  if (rows > kLargest || columns > kLargest || static_cast<double>(p.ci + p.co) > kLargest / 64 ||
+      blocks > kLargest) {
+    return Verdict::no("more than 2^31 tiles of 4 x 16 pixels");
+  }
+  return Verdict::yes();
+}
+
+MmaPacking packing_of(const ConvProblem& p) {
+  return {.transposed = p.transposed,
+          .groups = p.groups,
+          .ci = p.ci_per_group(),
+          .co = p.co_per_group(),
+          .kh = p.kh,
+          .kw = p.kw,
+          .element_bytes = static_cast<int>(size_of(p.dtype))};
+}
+
+}  // namespace
+
+// In time units of a product of 16 pixels x 8 channels, a tile costs its products or, where these are few,
+// what reading their operands costs. wide: the least time for each product. few_channels: a quarter of the
+// products where up to 8 channels are all there are. small: 16 columns, for images that are narrow or that
+// would make fewer wide tiles than the GPU has multiprocessors: 64 x 64 in 32 channels are 16 tiles and 128.
+Tile choose_tile(const ConvProblem& p, Mode mode, int multiprocessors) {
+  Tile best = Tile::wide;
+  std::int64_t least = 0;
+  for (const Tile tile : {Tile::wide, Tile::few_channels, Tile::small}) {
+    const TileShape shape = shape_of(tile, mode);
+    const std::int64_t products = shape.columns / 16 * (shape.channels / 8);
+    const std::int64_t cost = tile == Tile::wide ? products : tile == Tile::few_channels ? products + 2 : 4;
+    const std::int64_t blocks = p.n * p.groups * parts_of(p.oh(), kTileRows) *
+                                parts_of(p.ow(), shape.columns) * parts_of(p.co_per_group(), shape.channels);
+    const std::int64_t time = parts_of(blocks, multiprocessors) * cost;
+    if (tile != Tile::wide && time >= least) continue;
+    best = tile;
+    least = time;
+  }
+  return best;
+}
+
+std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps) {
+  if (!supports_device(caps).supported || !supports_layer(problem).supported) return 0;
+  return packing_of(problem).bytes();
+}
+
+void pack_section(const ConvProblem& problem, const ConstTensorView& weight, void* section) {
+  pack_mma(packing_of(problem), weight.raw(), section);
+}
+
+Verdict supports_tf32(const ConvProblem& p, const DeviceCaps& caps) {
+  return supports(p, caps, Mode::tf32);
+}
+Verdict supports_f16(const ConvProblem& p, const DeviceCaps& caps) {
+  return supports(p, caps, Mode::f16);
+}
+Verdict supports_bf16(const ConvProblem& p, const DeviceCaps& caps) {
+  return supports(p, caps, Mode::bf16);
+}
+Verdict supports_fp32(const ConvProblem& p, const DeviceCaps& caps) {
+  return supports(p, caps, Mode::fp32);
+}
+
+}  // namespace upconv::kernels::cuda::direct_mma

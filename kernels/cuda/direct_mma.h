@@ -1,0 +1,48 @@
+#pragma once
+
+#include <upconv/kernels/convolution.h>
+#include <upconv/kernels/cuda/direct_mma_pack.h>
+
+/// The direct convolution on the matrix units of every GPU since compute capability 8.0: which problems it
+/// takes, its packed weights and its launchers, one for each arithmetic, each in a file of its own. Internal:
+/// not installed.
+namespace upconv::kernels::cuda::direct_mma {
+
+enum class Mode { tf32, f16, bf16, fp32 };
+
+/// What a block computes: a tile of kTileRows rows in one of three shapes.
+enum class Tile { wide, few_channels, small };
+inline constexpr int kTileRows = 4;
+struct TileShape {
+  int columns, channels;
+};
+constexpr TileShape shape_of(Tile tile, Mode mode) {
+  const int columns = mode == Mode::fp32 ? 32 : 64;  // fp32 keeps its sums in registers as well
+  return tile == Tile::wide           ? TileShape{columns, 32}
+         : tile == Tile::few_channels ? TileShape{columns, 8}
+                                      : TileShape{16, 16};
+}
+
+/// The shape that should finish first. Pure.
+Tile choose_tile(const ConvProblem& problem, Mode mode, int multiprocessors);
+
+/// Bytes of the section that pack_section writes for this layer; 0 if no row of this family will read one on
+/// such a GPU.
+std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps);
+
+/// Writes section_bytes bytes: the layer's weights as direct_mma_pack.h lays them out; `weight` is on the
+/// CPU. The section stands at the end of the packed tensor, on a boundary of 16 bytes.
+void pack_section(const ConvProblem& problem, const ConstTensorView& weight, void* section);
+
+Verdict supports_tf32(const ConvProblem& problem, const DeviceCaps& caps);
+Verdict supports_f16(const ConvProblem& problem, const DeviceCaps& caps);
+Verdict supports_bf16(const ConvProblem& problem, const DeviceCaps& caps);
+Verdict supports_fp32(const ConvProblem& problem, const DeviceCaps& caps);
+
+/// Throw: StateError without packed weights; CudaError.
+void launch_tf32(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+void launch_f16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+void launch_bf16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+void launch_fp32(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
+
+}  // namespace upconv::kernels::cuda::direct_mma

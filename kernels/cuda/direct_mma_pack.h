@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// The weights of the direct convolution on mma.sync as its kernels read them. Plain host code without a GPU.
+namespace upconv::kernels::cuda {
+
+/// What fixes the layout. Channels are those of a group. The size of the image and the tiles that a launch
+/// chooses do not matter.
+struct MmaPacking {
+  bool transposed = false;
+  std::int64_t groups = 1, ci = 1, co = 1, kh = 1, kw = 1;
+  int element_bytes = 4;  ///< 4: TF32 numbers, 2: f16 or bf16.
+
+  static constexpr std::size_t kFragmentBytes = 256;  ///< 32 bytes of input channels x 8 output channels.
+  int parts() const { return element_bytes == 4 ? 2 : 1; }   ///< High and low TF32 part of every f32 weight.
+  std::int64_t chunk() const { return 32 / element_bytes; }  ///< Input channels of a k step.
+  std::int64_t chunks() const { return (ci + chunk() - 1) / chunk(); }
+  std::int64_t fragments() const { return (co + 7) / 8; }
+  std::size_t bytes() const {
+    return static_cast<std::size_t>(groups * fragments() * chunks() * kh * kw * parts()) * kFragmentBytes;
+  }
+};
+
+/// Writes packing.bytes() bytes: [group][fragment][chunk][kh][kw][part][lane][half][4 bytes], kh and kw as
+/// the output gathers (a transposed kernel is flipped), zero beyond the last channel. Lane 4g + t of a
+/// fragment holds output channel 8*fragment + g; its half h is, with 4-byte elements, input channel 8*chunk +
+/// 4h + t; with 2-byte elements 16*chunk + 8h + t and the same + 4, the two that a thread pairs as it reads.
+/// The TF32 kernel reads the high part alone: the weight rounded to nearest. `weight` is PyTorch's,
+/// [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw]; f32 or 16 bits.
+void pack_mma(const MmaPacking& packing, const void* weight, void* packed);
+
+/// The inverse: parts are added up, so that what returns is the weight as the fp32 kernel sees it.
+void unpack_mma(const MmaPacking& packing, const void* packed, void* weight);
+
+}  // namespace upconv::kernels::cuda

@@ -1,0 +1,258 @@
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cuda/support.h"
+#include <gmock/gmock.h>
+
+#include <upconv/kernels/cuda/direct_mma.h>
+
+// The direct convolution on mma.sync: what it takes, how its weights lie, which tile it chooses, and what
+// fp32 promises. That its rows compute the right thing, kernels_test.cpp checks for every row.
+
+namespace upconv::test {
+namespace {
+
+using kernels::ConvProblem;
+using kernels::cuda::MmaPacking;
+using kernels::cuda::direct_mma::Mode;
+using kernels::cuda::direct_mma::Tile;
+
+DeviceCaps gpu(int capability, std::size_t shared_memory = 99 << 10) {
+  return {.type = Device::Type::cuda,
+          .name = message("a GPU of compute capability ", capability),
+          .compute_capability = capability,
+          .multiprocessors = 108,
+          .shared_memory_per_block = shared_memory,
+          .memory_bytes = std::size_t{16} << 30};
+}
+
+std::string_view selected(std::string_view problem, const DeviceCaps& caps) {
+  const ConvProblem p = ConvProblem::parse(problem);
+  return kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps, "").name;
+}
+
+TEST(CudaMmaSelection, TakesItsProblemsFromAmpereOn) {
+  const std::string flagship = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_";
+  for (const int capability : {80, 86, 89, 90, 100, 120}) {
+    const DeviceCaps caps = gpu(capability);  // too little shared memory for Hopper's own rows
+    EXPECT_EQ(selected(flagship + "f32", caps), "cuda.direct_mma.fp32.sm80") << capability;
+    EXPECT_EQ(selected(flagship + "tf32", caps), "cuda.direct_mma.tf32.sm80") << capability;
+    EXPECT_EQ(selected(flagship + "f16", caps), "cuda.direct_mma.f16.sm80") << capability;
+    EXPECT_EQ(selected(flagship + "bf16", caps), "cuda.direct_mma.bf16.sm80") << capability;
+  }
+  EXPECT_EQ(selected(flagship + "f32", gpu(75)), "cuda.plain");
+  EXPECT_EQ(selected(flagship + "f16", gpu(80, 64 << 10)), "cuda.plain");
+  for (int kh = 1; kh <= 7; ++kh) {
+    for (int kw = 1; kw <= 7; ++kw) {
+      for (const char* end : {"_s1x1_p1x1_op0x0_d1x1_g2_f16", "_s1x1_p1x1_zeros_d1x1_g2_f16"}) {
+        const std::string text = message("n1ci4096ih63iw65co30kh", kh, "kw", kw, end);
+        EXPECT_EQ(selected(text, gpu(86)), "cuda.direct_mma.f16.sm80") << text;
+      }
+    }
+  }
+}
+
+TEST(CudaMmaSelection, SaysWhyItRefuses) {
+  const auto reason = [](std::string_view problem) {
+    const auto verdict =
+        kernels::cuda::direct_mma::supports_fp32(ConvProblem::parse(problem), gpu(80, 163 << 10));
+    return verdict.supported ? "supported" : verdict.reason;
+  };
+  EXPECT_EQ(reason("n1ci32ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32"), "supported");
+  EXPECT_EQ(reason("n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f32"), "only for stride 1");
+  EXPECT_EQ(reason("n1ci32ih64iw64co32kh3kw3_s1x1_p2x2_op0x0_d2x2_g1_f32"), "only for dilation 1");
+  EXPECT_EQ(reason("n1ci32ih64iw64co32kh3kw3_s1x1_p1x1_reflect_d1x1_g1_f32"), "only for padding with zeros");
+  EXPECT_EQ(reason("n1ci32ih64iw64co32kh8kw3_s1x1_p1x1_op0x0_d1x1_g1_f32"),
+            "only for kernels of up to 7 rows and columns");
+  EXPECT_EQ(reason("n1ci32ih64iw64co3kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32"),
+            "only from 4 channels of a group on either side");
+  EXPECT_EQ(reason("n1ci32ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_tf32"), "for another type or precision");
+  EXPECT_EQ(reason("n1ci4ih4000000iw4000000co4kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32"),
+            "more than 2^31 tiles of 4 x 16 pixels");
+  EXPECT_EQ(reason("n1ci4ih1iw2147483647co4kh1kw1_s1x1_p0x0_op0x0_d1x1_g1_f32"),
+            "more than 2^31 tiles of 4 x 16 pixels");
+}
+
+TEST(CudaMmaSelection, SmallImagesFillTheGpu) {
+  const auto tile = [](std::string_view problem, Mode mode) {
+    return kernels::cuda::direct_mma::choose_tile(ConvProblem::parse(problem), mode, 132);
+  };
+  for (const Mode mode : {Mode::tf32, Mode::f16, Mode::bf16, Mode::fp32}) {
+    EXPECT_EQ(tile("n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32", mode), Tile::wide);
+    EXPECT_EQ(tile("n8ci32ih512iw1024co8kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32", mode), Tile::few_channels);
+    EXPECT_NE(tile("n1ci32ih64iw64co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32", mode), Tile::wide);
+    EXPECT_EQ(tile("n999ci32ih9iw9co16kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", mode), Tile::small);
+  }
+}
+
+TEST(CudaMmaPacking, RoundTrip) {
+  Random random(3);
+  for (const bool transposed : {false, true}) {
+    for (const int element_bytes : {2, 4}) {
+      const MmaPacking packing{.transposed = transposed,
+                               .groups = 2,
+                               .ci = 19,
+                               .co = 21,
+                               .kh = 4,
+                               .kw = 5,
+                               .element_bytes = element_bytes};
+      const std::int64_t count = 2 * 19 * 21 * 4 * 5;
+      const Tensor weight =
+          random_tensor({count}, element_bytes == 2 ? DType::f16 : DType::f32, Values::normal, random);
+      Tensor unpacked = Tensor::zeros({count}, weight.dtype());
+      std::vector<unsigned char> packed(packing.bytes());
+      kernels::cuda::pack_mma(packing, weight.view().raw(), packed.data());
+      kernels::cuda::unpack_mma(packing, packed.data(), unpacked.view().raw());
+      if (element_bytes == 2) {
+        EXPECT_TRUE(same_bits(unpacked, weight));
+        continue;
+      }
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+        const float value = weight.data<float>()[i];
+        EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * 0x1p-22f);
+      }
+    }
+  }
+}
+
+/// The written layout, for one weight.
+TEST(CudaMmaPacking, PutsAWeightWhereItsThreadReads) {
+  const MmaPacking packing{.transposed = true, .ci = 32, .co = 16, .kh = 2, .kw = 3, .element_bytes = 2};
+  const std::size_t ci = 16 + 13, co = 8 + 3, kh = 0, kw = 2;  // half 1, lane 4*3 + 1, second of its pair
+  std::vector<std::uint16_t> weight(32 * 16 * 2 * 3), packed(packing.bytes() / 2);
+  weight[((ci * 16 + co) * 2 + kh) * 3 + kw] = 7;
+  kernels::cuda::pack_mma(packing, weight.data(), packed.data());
+  const std::size_t fragment = ((1 * 2 + 1) * 2 + (1 - kh)) * 3 + (2 - kw);
+  EXPECT_EQ(packed[fragment * 128 + (4 * 3 + 1) * 4 + 1 * 2 + 1], 7);
+}
+
+std::string row_of(const ConvProblem& problem) {
+  const std::string type = problem.dtype == DType::f16            ? "f16"
+                           : problem.dtype == DType::bf16         ? "bf16"
+                           : problem.precision == Precision::tf32 ? "tf32"
+                                                                  : "fp32";
+  return "cuda.direct_mma." + type + ".sm80";
+}
+
+class CudaMma : public Gpu {
+ protected:
+  void SetUp() override {
+    Gpu::SetUp();
+    if (!IsSkipped() && device_caps(Device::cuda(0)).compute_capability < 80)
+      GTEST_SKIP() << "no GPU of compute capability 8.0 here";
+  }
+  /// y of the row of this name, on whichever GPU is here.
+  Tensor run(const ConvProblem& problem, const Tensor& x, const Tensor& weight, const std::string& row) {
+    ExecutionContext ctx(
+        {.device = Device::cuda(0), .precision = problem.precision, .kernels = {{"conv_transpose2d", row}}});
+    const Tensor gpu_x = x.to(ctx.device()), gpu_weight = weight.to(ctx.device());
+    const Tensor packed = kernels::pack_weight(problem, weight, ctx.device());
+    Tensor y = Tensor::empty(problem.y_shape(), problem.dtype, ctx.device());
+    kernels::convolution(
+        problem,
+        {.x = gpu_x, .weight = gpu_weight, .packed_weight = packed, .bias = {}, .activation = {}, .y = y}, "",
+        ctx);
+    return y.to(Device::cpu());
+  }
+  Tensor reference(const ConvProblem& problem, const Tensor& x, const Tensor& weight) {
+    ExecutionContext cpu({.kernels = {{"conv_transpose2d", "cpu.reference"}}});
+    Tensor y = Tensor::empty(problem.y_shape(), problem.dtype);
+    kernels::convolution(
+        problem, {.x = x, .weight = weight, .packed_weight = {}, .bias = {}, .activation = {}, .y = y}, "",
+        cpu);
+    return y;
+  }
+};
+
+double distance(const Tensor& actual, const Tensor& expected) {
+  double squares = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(actual.numel()); ++i)
+    squares += std::pow(double{actual.data<float>()[i]} - double{expected.data<float>()[i]}, 2);
+  return std::sqrt(squares);
+}
+
+/// fp32 promises, on any range, at most 1.2 times the error of ordinary multiply-adds: those of cuda.plain.
+TEST_F(CudaMma, Fp32IsAsAccurateAsMultiplyAddsOnAnyRange) {
+  Random random(11);
+  std::uniform_real_distribution<float> exponent(-6.0f, 6.0f);
+  for (const char* text : {"n1ci32ih24iw140co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32",
+                           "n1ci200ih9iw20co12kh4kw4_s1x1_p1x1_op0x0_d1x1_g1_f32"}) {
+    const ConvProblem problem = ConvProblem::parse(text);
+    for (const std::string_view range : {"normal", "large", "small", "tiny", "mixed", "cancelling"}) {
+      SCOPED_TRACE(message(range, ' ', text));
+      Tensor x = random_tensor(problem.x_shape(), DType::f32, Values::normal, random);
+      Tensor weight = random_tensor(problem.weight_shape(), DType::f32, Values::normal, random);
+      for (float& value : x.data<float>()) {
+        if (range == "large") value *= 1e6f;
+        if (range == "small") value *= 1e-6f;
+        if (range == "tiny") value *= 1e-39f;
+        if (range == "mixed") value *= std::pow(10.0f, exponent(random));
+        if (range == "cancelling") value = 1000.0f + value;
+      }
+      if (range == "cancelling") {  // pairs of channels that nearly cancel
+        const auto w = weight.data<float>();
+        const std::size_t half = w.size() / 2;
+        for (std::size_t k = 0; k < half; ++k)
+          w[half + k] = -w[k];
+      }
+      const Tensor expected = reference(problem, x, weight);
+      const double direct = distance(run(problem, x, weight, row_of(problem)), expected);
+      const double multiply_adds = distance(run(problem, x, weight, "cuda.plain"), expected);
+      EXPECT_TRUE(direct <= 1.2 * multiply_adds) << direct << " against " << multiply_adds;
+    }
+  }
+}
+
+/// An input that is not finite spoils the outputs that read it, and no other.
+TEST_F(CudaMma, InputsThatAreNotFiniteSpoilWhatReadsThem) {
+  for (const char* text : {"n1ci16ih12iw140co16kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_",
+                           "n1ci9ih12iw135co11kh2kw4_s1x1_p0x1_op0x0_d1x1_g1_",
+                           "n1ci40ih300iw256co40kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_"}) {
+    for (const char* type : {"f32", "tf32", "f16", "bf16"}) {
+      const ConvProblem problem = ConvProblem::parse(std::string(text) + type);
+      SCOPED_TRACE(problem.to_string());
+      Random random(12);
+      Tensor x = random_tensor(problem.x_shape(), DType::f32, Values::normal, random);
+      const Tensor weight = random_tensor(problem.weight_shape(), problem.dtype, Values::normal, random);
+      x.data<float>()[200] = INFINITY;
+      x.data<float>()[3000] = NAN;
+      x.data<float>()[static_cast<std::size_t>(x.numel() - 1)] = -INFINITY;
+      const Tensor typed = problem.dtype == DType::f32 ? x.clone() : x.to(problem.dtype);
+      const std::vector<double> expected = to_doubles(reference(problem, typed, weight));
+      const std::vector<double> actual = to_doubles(run(problem, typed, weight, row_of(problem)));
+      std::int64_t wrong = 0;
+      for (std::size_t i = 0; i < actual.size(); ++i)
+        wrong += std::isfinite(actual[i]) != std::isfinite(expected[i]);
+      EXPECT_EQ(wrong, 0);
+    }
+  }
+}
+
+/// Every tile of every row, on an image that each of them cuts.
+TEST_F(CudaMma, TilesAgreeBitForBit) {
+  for (const char* type : {"f32", "tf32", "f16", "bf16"}) {
+    // The batch decides the tile: one image asks for small ones, many for wide ones.
+    ConvProblem one =
+        ConvProblem::parse(std::string("n1ci20ih19iw126co30kh3kw5_s1x1_p1x2_op0x0_d1x1_g1_") + type);
+    ConvProblem many = one;
+    many.n = 60;
+    Random random(13);
+    const Tensor weight = random_tensor(one.weight_shape(), one.dtype, Values::normal, random);
+    const Tensor x = random_tensor(one.x_shape(), one.dtype, Values::normal, random);
+    Tensor xs = Tensor::empty(many.x_shape(), many.dtype);
+    const std::size_t bytes = x.spec().bytes();
+    for (std::size_t i = 0; i < 60; ++i)
+      std::memcpy(static_cast<std::byte*>(xs.view().raw()) + i * bytes, x.view().raw(), bytes);
+    const std::vector<double> alone = to_doubles(run(one, x, weight, row_of(one)));
+    const std::vector<double> together = to_doubles(run(many, xs, weight, row_of(many)));
+    std::int64_t wrong = 0;
+    for (std::size_t i = 0; i < together.size(); ++i)
+      wrong += together[i] != alone[i % alone.size()];
+    EXPECT_EQ(wrong, 0) << type;
+  }
+}
+
+}  // namespace
+}  // namespace upconv::test
