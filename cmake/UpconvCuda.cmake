@@ -28,7 +28,7 @@ if(UPCONV_WITH_CUDA)
   endif()
   message(STATUS "upconv: with CUDA ${CUDAToolkit_VERSION}")
   enable_language(CUDA)
-  set(UPCONV_CUDA_OPTIONS -std=c++20 -Xcompiler=-Wall,-Wextra)  # CMake 3.25 knows no CUDA_STANDARD 20
+  set(UPCONV_CUDA_OPTIONS -std=c++20 -Xcompiler=-Wall)  # CMake 3.25 knows no CUDA_STANDARD 20
   if(UPCONV_WARNINGS_AS_ERRORS)
     list(APPEND UPCONV_CUDA_OPTIONS -Werror=all-warnings)
   endif()

@@ -22,26 +22,30 @@ struct Launch {
   int shared_bytes = 0;
 };
 
-/// Chooses where the tile begins left of what is read: at 16 bytes if the copy engine is to fetch it, and if
-/// possible so that a thread's columns begin at one of its vectors.
+/// The copy engine fetches from 16-byte boundaries on, so tiles begin further left, or a little further
+/// right. The consumers read from there if their vectors stay aligned and in the tile; else the feeders move
+/// the tile.
 template <class Traits>
 void align(device::DirectArguments& p) {
   constexpr int kAlign = 16 / static_cast<int>(sizeof(typename Traits::Element));
-  p.shift = 0;
-  p.aligned = true;
-  p.boxes = p.iw % kAlign == 0 && reinterpret_cast<std::uintptr_t>(p.x) % 16 == 0;
-  if (!p.boxes) return;
   const int lead = p.lead_w + Traits::kSkip;
-  const auto fits = [&](int shift, int reach) {
-    return (lead + shift) % kAlign == 0 && reach + shift <= Traits::kPitch;
-  };
-  for (int shift = 0; shift < kAlign; shift += Traits::kRun) {
-    if (fits(shift, Traits::kReach)) return void(p.shift = shift);
+  p.shift = p.offset = 0;
+  p.boxes = p.iw % kAlign == 0 && reinterpret_cast<std::uintptr_t>(p.x) % 16 == 0;
+  p.realign = false;
+  if (p.boxes) {
+    const int forward = (kAlign - lead % kAlign + kAlign) % kAlign;
+    const int nearest = forward + Traits::kSkip >= kAlign ? forward - kAlign : forward;
+    if (forward % Traits::kRun == 0 && Traits::kReach + forward <= Traits::kPitch) {
+      p.shift = p.offset = forward;
+    } else if (Traits::kNeeded + nearest <= Traits::kPitch) {
+      p.shift = nearest;
+      p.realign = true;
+    } else {
+      p.boxes = false;
+    }
   }
-  for (int shift = -Traits::kSkip; shift < kAlign - Traits::kSkip; ++shift) {
-    if (fits(shift, Traits::kNeeded)) return void((p.shift = shift, p.aligned = false));
-  }
-  p.boxes = false;
+  // In 16 bits, rows that do not begin at a word come shifted.
+  p.realign = p.realign || (Traits::kHalves && !p.boxes);
 }
 
 /// Fills in what follows from the sizes, the padding and the pointers: strips, ranges, stages, alignment.
@@ -70,7 +74,7 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   for (int ranges = 1; ranges <= std::min(p.oh, 1024); ++ranges) {
     const int rows = (p.oh + ranges - 1) / ranges;
     const std::int64_t items = columns * ((p.oh + rows - 1) / rows);
-    const std::int64_t cost = (items + workers - 1) / workers * (rows + p.kh - 1);
+    const std::int64_t cost = (items + workers - 1) / workers * (rows + Traits::kKh - 1);
     if (cost >= best || items > std::numeric_limits<int>::max()) continue;
     best = cost;
     p.range_rows = rows;
@@ -120,7 +124,11 @@ void launch(device::DirectArguments p, ExecutionContext& ctx) {
   const upconv::cuda::DeviceGuard guard(ctx.device().index());
   const Launch launch = plan<Traits>(p, ctx.caps());
   CUtensorMap map{};
-  if (p.boxes && !encode_input<Traits>(p, map)) p.boxes = false, p.aligned = true, p.shift = 0;
+  if (p.boxes && !encode_input<Traits>(p, map)) {
+    p.boxes = false;
+    p.shift = p.offset = 0;
+    p.realign = Traits::kHalves;
+  }
   const auto kernel = device::direct_convolution<Traits>;
   upconv::cuda::check(
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes),
@@ -203,8 +211,9 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, const unsi
       .iw = static_cast<int>(problem.iw),
       .oh = static_cast<int>(problem.oh()),
       .ow = static_cast<int>(problem.ow()),
-      .kh = packing->kh,
-      .lead_h = static_cast<int>(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h),
+      .full_height = packing->kh == packing->kh_slots(),
+      .lead_h = static_cast<int>(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h) +
+                packing->empty_slots(),
       .lead_w = static_cast<int>(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
       .activation = static_cast<int>(activation.kind),
       .slope_stride = activation.slopes.defined() && activation.slopes.numel() > 1 ? 1 : 0,

@@ -32,7 +32,7 @@ void for_each_weight(const DirectPacking& p, Visit&& visit) {
       for (int co = 0; co < p.co; ++co)
         for (int kh = 0; kh < p.kh; ++kh)
           for (int kw = 0; kw < p.kw; ++kw) {
-            const int tap_h = p.transposed ? p.kh - 1 - kh : kh;
+            const int tap_h = p.empty_slots() + (p.transposed ? p.kh - 1 - kh : kh);
             const int tap_w = p.transposed ? p.kw - 1 - kw : kw;
             const std::size_t from =
                 p.transposed ? ((std::size_t(g * p.ci + ci) * std::size_t(p.co) + std::size_t(co)) *

@@ -27,7 +27,8 @@ struct DirectPacking {
   int parts() const {
     return numbers == DirectNumbers::f16_pairs || numbers == DirectNumbers::tf32_pairs ? 2 : 1;
   }
-  int kh_slots() const { return kh | 1; }                      ///< The kernels' heights are odd.
+  int kh_slots() const { return kh | 1; }                      ///< The kernels' heights are odd:
+  int empty_slots() const { return kh_slots() - kh; }          ///< of an even one the first slot is empty.
   int chunk() const { return element_bytes() == 4 ? 8 : 16; }  ///< Input channels of a k step.
   int steps() const { return (ci + chunk() - 1) / chunk(); }
   int co_tiles() const { return (co + co_tile - 1) / co_tile; }
@@ -46,8 +47,9 @@ struct DirectPacking {
 };
 
 /// Writes packing.bytes() bytes: [group][co tile][step][kw][part][half][kh slot][co][16 bytes], kh and kw as
-/// the output gathers (a transposed kernel is flipped), zero beyond the last channel and the last kh. A half
-/// of a k step is 16 bytes of input channels for each (kh, co): with 4-byte elements channels 8*step + 4*half
+/// the output gathers (a transposed kernel is flipped), zero beyond the last channel and in an empty slot. A
+/// half of a k step is 16 bytes of input channels for each (kh, co): with 4-byte elements channels 8*step +
+/// 4*half
 /// + {0 1 2 3}; with 2-byte elements 16*step + 8*half + {0 4 1 5 2 6 3 7}, the order in which a thread pairs
 /// the channels it reads. Pairs: part 0 holds h, part 1 l. After all tiles of f16 pairs their exponents, an
 /// int32 each. `weight` is PyTorch's, [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw];

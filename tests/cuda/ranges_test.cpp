@@ -46,6 +46,7 @@ Pairs pairs_of(bool transposed, std::int64_t in, std::int64_t out, std::int64_t 
 struct Exact {
   std::vector<double> y;          ///< sum x * w
   std::vector<double> magnitude;  ///< sum |x * w|
+  std::vector<double> squares;    ///< sum (x * w)^2
 };
 
 /// A convolution without bias in double. An ordinary one must be padded with zeros. Operands below `least`
@@ -54,7 +55,7 @@ Exact exact_convolution(const ConvProblem& p, const Tensor& x_tensor, const Tens
                         double least = 0.0) {
   const std::vector<double> x = to_doubles(x_tensor), w = to_doubles(w_tensor);
   const auto count = static_cast<std::size_t>(p.y_shape().numel());
-  Exact result{std::vector<double>(count), std::vector<double>(count)};
+  Exact result{std::vector<double>(count), std::vector<double>(count), std::vector<double>(count)};
   const Pairs rows = pairs_of(p.transposed, p.ih, p.oh(), p.kh, p.stride_h, p.pad_h, p.dilation_h);
   const Pairs columns = pairs_of(p.transposed, p.iw, p.ow(), p.kw, p.stride_w, p.pad_w, p.dilation_w);
   const std::int64_t ci_group = p.ci_per_group(), co_group = p.co_per_group();
@@ -62,6 +63,7 @@ Exact exact_convolution(const ConvProblem& p, const Tensor& x_tensor, const Tens
   const auto fill_plane = [&](std::int64_t plane) {  // of image n and output channel co
     const std::int64_t n = plane / p.co, co = plane % p.co;
     double* y = &result.y[static_cast<std::size_t>(plane * p.oh() * p.ow())];
+    double* squares = &result.squares[static_cast<std::size_t>(plane * p.oh() * p.ow())];
     double* magnitude = &result.magnitude[static_cast<std::size_t>(plane * p.oh() * p.ow())];
     for (std::int64_t c = 0; c < ci_group; ++c) {
       const std::int64_t ci = co / co_group * ci_group + c;
@@ -73,6 +75,7 @@ Exact exact_convolution(const ConvProblem& p, const Tensor& x_tensor, const Tens
           const double* in = &x[static_cast<std::size_t>(((n * p.ci + ci) * p.ih + ih) * p.iw)];
           for (const auto& [iw, ow] : columns[static_cast<std::size_t>(tap % p.kw)]) {
             y[oh * p.ow() + ow] += in[iw] * weight;
+            squares[oh * p.ow() + ow] += std::pow(in[iw] * weight, 2);
             magnitude[oh * p.ow() + ow] += std::max(std::abs(in[iw]), least) * size;
           }
         }
@@ -392,11 +395,14 @@ TEST_P(CudaRangesOf, EveryRowKeepsWhatItsPrecisionPromises) {
                    limit = 1.1 * unit;
                  } else if (p.precision == Precision::fp32) {
                    unit = error_norm(gpu.run(plain, p, ctx), exact, range) + root * spacing_of(p.dtype) / 2;
-                   limit = 1.2 * unit;
+                   // Where few products matter a plain loop hardly errs: there a product may by half an ulp.
+                   limit = std::max(1.2 * unit, 0x1p-23 * norm(exact, range, [&](std::size_t i) {
+                                                  return std::sqrt(exact.squares[i]);
+                                                }));
                  } else {
                    if (range.name != std::string_view("normal")) return;
                    unit = norm(exact, range, [&](std::size_t i) { return exact.y[i]; });
-                   limit = 3.0e-4 * unit;
+                   limit = 3.1e-4 * unit;  // 3.0e-4 over as many outputs as the flagship has
                  }
                  EXPECT_TRUE(error <= limit) << "L2 error " << error << ", limit " << limit;
                  worst[row.name] = std::max(worst[row.name], error / unit);

@@ -52,17 +52,35 @@ __device__ __forceinline__ void barrier_wait(Barrier& barrier, std::uint32_t par
       : "memory");
 }
 
-/// A position in a ring of stages, and the parity of the round.
+/// A position in a ring of stages, and the phase that its barriers are waited for next.
 struct RingCursor {
   int stage = 0;
-  std::uint32_t parity = 0;
+  std::uint32_t phase;
 
+  /// `phase` 1: the first wait for each stage returns at once.
+  __device__ __forceinline__ explicit RingCursor(std::uint32_t phase_) : phase(phase_) {}
+  __device__ __forceinline__ void wait(Barrier* barriers) { barrier_wait(barriers[stage], phase); }
   __device__ __forceinline__ void advance(int stages) {
     if (++stage == stages) {
       stage = 0;
-      parity ^= 1;
+      phase ^= 1;
     }
   }
+};
+
+/// The same where a stage may be waited for again before the others: a phase for each.
+struct RepeatingRingCursor {
+  int stage = 0;
+  std::uint32_t phases;  // a bit for each stage
+
+  __device__ __forceinline__ explicit RepeatingRingCursor(std::uint32_t phase)
+      : phases(phase != 0 ? ~0u : 0u) {}
+  __device__ __forceinline__ void wait(Barrier* barriers, int at) {
+    barrier_wait(barriers[at], phases >> at & 1u);
+    phases ^= 1u << at;
+  }
+  __device__ __forceinline__ void wait(Barrier* barriers) { wait(barriers, stage); }
+  __device__ __forceinline__ void advance(int stages) { stage = stage + 1 == stages ? 0 : stage + 1; }
 };
 
 }  // namespace upconv::kernels::cuda::device

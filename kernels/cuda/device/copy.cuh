@@ -34,10 +34,9 @@ __device__ __forceinline__ void copy_block(void* to, const void* from, std::uint
       : "memory");
 }
 
-/// Fetches 4 bytes, or writes zero if not `valid`; nothing is read then.
-__device__ __forceinline__ void copy_word_or_zero(void* to, const void* from, bool valid) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(to)), "l"(from),
-               "r"(valid ? 4 : 0)
+/// Fetches the first `bytes` of 4 bytes, and writes zero for the others.
+__device__ __forceinline__ void copy_word(void* to, const void* from, int bytes) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(to)), "l"(from), "r"(bytes)
                : "memory");
 }
 

@@ -77,7 +77,6 @@ struct OutputRun {
   int channels;  // those before it exist, counted from the thread's first
   int valid;     // so do those pixels before it
 
-  OutputRun() = default;
   __device__ __forceinline__ OutputRun(const DirectArguments& p, const DirectItem& item, int group, int co0,
                                        int warp, int lane) {
     const int quad = lane % 4;
@@ -97,65 +96,19 @@ struct OutputRun {
   }
 };
 
-/// A thread's finished values: channels 8*(j/2) + 2*(lane%4) + j%2, consecutive pixels; 16-bit ones in pairs.
-template <class Traits>
-struct FinishedRow {
-  static constexpr int kChannels = Traits::kCo / 4;
-  static constexpr int kWords = Traits::kHalves ? Traits::kRun / 2 : Traits::kRun;
-  std::uint32_t v[kChannels][kWords];
-};
-
-/// The sums of kh slot `slot`, plus bias, through `activate(value, slope)`.
+/// A thread's finished pixels of channel 8*(j/2) + 2*(lane%4) + j%2: the sums of the last kh, plus bias,
+/// through `activate(value, slope)`.
 template <class Traits, class Activate>
-__device__ __forceinline__ FinishedRow<Traits> finish_with(const DirectShared<Traits>& shared,
-                                                           const float (&d)[Traits::kBlocks][Traits::kN / 2],
-                                                           bool last_slot, int lane, Activate&& activate) {
-  constexpr int kSlot = Traits::kCo / 2, kLast = (Traits::kKh - 1) * kSlot;
-  constexpr int kBefore = Traits::kKh > 1 ? kLast - kSlot : kLast;
-  FinishedRow<Traits> row;
+__device__ __forceinline__ void finish(float (&v)[Traits::kRun], const DirectShared<Traits>& shared,
+                                       const float (&d)[Traits::kBlocks][Traits::kN / 2], int j, int lane,
+                                       Activate&& activate) {
+  constexpr int kLast = (Traits::kKh - 1) * Traits::kCo / 2;
+  const int channel = 8 * (j / 2) + 2 * (lane % 4) + j % 2;
+  const float bias = shared.bias[channel], slope = shared.slopes[channel];
 #pragma unroll
-  for (int j = 0; j < FinishedRow<Traits>::kChannels; ++j) {
-    const int channel = 8 * (j / 2) + 2 * (lane % 4) + j % 2;
-    const float bias = shared.bias[channel], slope = shared.slopes[channel];
-    float v[Traits::kRun];
-#pragma unroll
-    for (int i = 0; i < Traits::kRun; ++i) {
-      const int r = 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2;
-      const auto& sums = d[i % Traits::kBlocks];
-      v[i] = activate((last_slot ? sums[kLast + r] : sums[kBefore + r]) + bias, slope);
-    }
-#pragma unroll
-    for (int w = 0; w < FinishedRow<Traits>::kWords; ++w) {
-      if constexpr (Traits::kHalves) {
-        row.v[j][w] = pack_pair<Traits::kArithmetic>(v[2 * w], v[2 * w + 1]);
-      } else {
-        row.v[j][w] = __float_as_uint(v[w]);
-      }
-    }
-  }
-  return row;
-}
-
-/// One branch a row, not one an element.
-template <class Traits>
-__device__ __forceinline__ FinishedRow<Traits> finish_row(const DirectShared<Traits>& shared,
-                                                          const float (&d)[Traits::kBlocks][Traits::kN / 2],
-                                                          bool last_slot, int lane, Epilogue kind) {
-  const auto finish = [&](auto&& activate) {
-    return finish_with<Traits>(shared, d, last_slot, lane, activate);
-  };
-  switch (kind) {
-    case Epilogue::relu:
-      return finish([](float x, float) { return x < 0.0f ? 0.0f : x; });
-    case Epilogue::leaky_relu:
-    case Epilogue::prelu:
-      return finish([](float x, float slope) { return x < 0.0f ? x * slope : x; });
-    case Epilogue::sigmoid:
-      return finish([](float x, float) { return __fdividef(1.0f, 1.0f + expf(-x)); });
-    case Epilogue::tanh:
-      return finish([](float x, float) { return tanhf(x); });
-    default:
-      return finish([](float x, float) { return x; });
+  for (int i = 0; i < Traits::kRun; ++i) {
+    const int r = kLast + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2;
+    v[i] = activate(d[i % Traits::kBlocks][r] + bias, slope);
   }
 }
 
@@ -170,14 +123,40 @@ __device__ __forceinline__ void transpose_quad(std::uint32_t (&v)[4], int lane) 
   exchange(v[0], v[2], 2), exchange(v[1], v[3], 2);
 }
 
-/// If `due`. Without a branch: it may stand among products.
+/// The finished values of a row, 16-bit ones in pairs, as store_vectors takes them.
 template <class Traits>
-__device__ __forceinline__ void store_vectors(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
-                                              bool due) {
+struct FinishedRow {
+  static constexpr int kWords = Traits::kHalves ? Traits::kRun / 2 : Traits::kRun;
+  std::uint32_t v[Traits::kCo / 4][kWords];
+};
+
+template <class Traits, class Activate>
+__device__ __forceinline__ FinishedRow<Traits> finish_row(const DirectShared<Traits>& shared,
+                                                          const float (&d)[Traits::kBlocks][Traits::kN / 2],
+                                                          int lane, Activate&& activate) {
+  FinishedRow<Traits> row;
 #pragma unroll
-  for (int j = 0; j < FinishedRow<Traits>::kChannels; ++j) {
+  for (int j = 0; j < Traits::kCo / 4; ++j) {
+    float v[Traits::kRun];
+    finish<Traits>(v, shared, d, j, lane, activate);
+#pragma unroll
+    for (int w = 0; w < FinishedRow<Traits>::kWords; ++w) {
+      if constexpr (Traits::kHalves) {
+        row.v[j][w] = pack_pair<Traits::kArithmetic>(v[2 * w], v[2 * w + 1]);
+      } else {
+        row.v[j][w] = __float_as_uint(v[w]);
+      }
+    }
+  }
+  return row;
+}
+
+template <class Traits>
+__device__ __forceinline__ void store_vectors(const FinishedRow<Traits>& row, const OutputRun<Traits>& out) {
+#pragma unroll
+  for (int j = 0; j < Traits::kCo / 4; ++j) {
     const int co = 8 * (j / 2) + j % 2;
-    const bool wanted = due && co < out.channels && out.valid > 0;
+    const bool wanted = co < out.channels && out.valid > 0;
     auto* to = out.y + co * out.plane;
     const auto& v = row.v[j];
     if constexpr (FinishedRow<Traits>::kWords == 4) {
@@ -190,35 +169,75 @@ __device__ __forceinline__ void store_vectors(const FinishedRow<Traits>& row, co
   }
 }
 
-/// A quad's values of 16 / kRun channels at a time are exchanged; lane q then holds pixel q % kRun.
-template <class Traits>
-__device__ __forceinline__ void store_elements(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
-                                               int lane) {
+/// A quad's values of 16 / kRun channels at a time are finished and exchanged; lane q then holds pixel q %
+/// kRun.
+template <class Traits, class Activate>
+__device__ __forceinline__ void store_elements(const DirectShared<Traits>& shared,
+                                               const float (&d)[Traits::kBlocks][Traits::kN / 2],
+                                               const OutputRun<Traits>& out, int lane, Activate&& activate) {
   constexpr int kRun = Traits::kRun, kTogether = 4 / kRun;  // values j that make four elements
 #pragma unroll
-  for (int j = 0; j < FinishedRow<Traits>::kChannels; j += kTogether) {
+  for (int j = 0; j < Traits::kCo / 4; j += kTogether) {
     std::uint32_t v[4];
 #pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      const auto& from = row.v[j + e / kRun];
-      if constexpr (Traits::kHalves) {
-        v[e] = e % 2 == 0 ? from[e % kRun / 2] & 0xffffu : from[e % kRun / 2] >> 16;
-      } else {
-        v[e] = from[e % kRun];
-      }
+    for (int t = 0; t < kTogether; ++t) {
+      float values[kRun];
+      finish<Traits>(values, shared, d, j + t, lane, activate);
+#pragma unroll
+      for (int i = 0; i < kRun; ++i)
+        v[t * kRun + i] = __float_as_uint(values[i]);
     }
     transpose_quad(v, lane);
+    const int first = 8 * (j / 2) + j % 2;
+    auto* to = out.y + first * out.plane;
+    asm volatile("" : "+l"(to)::"memory");  // else all channels are computed ahead, and spilled
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const int co = 8 * (j / 2) + 2 * k + j % 2;
-      if (co < out.channels && out.valid > 0) {
+    for (int k = 0; k < 4; ++k, to += 2 * out.plane) {
+      if (first + 2 * k < out.channels && out.valid > 0) {
+        const float value = __uint_as_float(v[k]);
         if constexpr (Traits::kHalves) {
-          out.y[co * out.plane] = static_cast<std::uint16_t>(v[k]);
+          *to = static_cast<std::uint16_t>(pack_pair<Traits::kArithmetic>(value, 0.0f));
         } else {
-          out.y[co * out.plane] = __uint_as_float(v[k]);
+          *to = value;
         }
       }
     }
+  }
+}
+
+/// visit(activate). One branch a row, not one an element.
+template <class Visit>
+__device__ __forceinline__ auto with_activation(Epilogue kind, Visit&& visit) {
+  switch (kind) {
+    case Epilogue::relu:
+      return visit([](float x, float) { return x < 0.0f ? 0.0f : x; });
+    case Epilogue::leaky_relu:
+    case Epilogue::prelu:
+      return visit([](float x, float slope) { return x < 0.0f ? x * slope : x; });
+    case Epilogue::sigmoid:
+      return visit([](float x, float) { return __fdividef(1.0f, 1.0f + expf(-x)); });
+    case Epilogue::tanh:
+      return visit([](float x, float) { return tanhf(x); });
+    default:
+      return visit([](float x, float) { return x; });
+  }
+}
+
+/// Finishes and stores a row.
+template <class Traits>
+__device__ __forceinline__ void put_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
+                                        const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
+                                        const DirectArguments& p) {
+  const auto kind = static_cast<Epilogue>(p.activation);
+  const auto finished = [&](auto&& activate) { return finish_row<Traits>(shared, d, lane, activate); };
+  if (!p.vectors) {
+    with_activation(kind, [&](auto&& activate) { store_elements<Traits>(shared, d, out, lane, activate); });
+  } else if constexpr (Traits::kSplit) {
+    store_vectors<Traits>(with_activation(kind, finished), out);
+  } else {
+    // Stores of their own for each activation: the whole row is on the path from one row's products to the
+    // next.
+    with_activation(kind, [&](auto&& activate) { store_vectors<Traits>(finished(activate), out); });
   }
 }
 

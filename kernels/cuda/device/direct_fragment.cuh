@@ -4,29 +4,16 @@
 
 /// A thread's pixels in registers. The products' row m of a 16-row warp tile is not pixel m: a thread's rows
 /// are kRun consecutive pixels, so that the A operand of the next kw is the thread's own registers, one pixel
-/// further on. A chunk is therefore read from shared memory and rounded or split once, whatever the kernel's
-/// width.
+/// further on. A chunk is therefore read from shared memory once, whatever the kernel's width.
 namespace upconv::kernels::cuda::device {
 
-/// What a thread reads of a chunk, as it lies in memory: columns kFirst ... of its run in the channels lane%4
-/// + 4c. Half h of the k step is, in TF32, channel c = h; in 16 bits the pair of channels c = 2h and 2h + 1.
+/// What a thread reads of a chunk: columns kFirst ... of its run in the rows lane % 4 + 4c. Half i of the k
+/// step is, in TF32, row c = i; in 16 bits the channels of rows 2i and 2i + 1; in fp32 h and l of two
+/// channels.
 template <class Traits>
 struct Window {
   static constexpr int kWords = Traits::kWindow * static_cast<int>(sizeof(typename Traits::Element)) / 4;
   std::uint32_t x[Traits::kChannels / 4][kWords];
-
-  /// Calls visit(x) for every element (two, in 16 bits) that is needed.
-  template <class Visit>
-  __device__ __forceinline__ void for_each(Visit&& visit) {
-    constexpr int kPerWord = Traits::kHalves ? 2 : 1;
-#pragma unroll
-    for (auto& channel : x) {
-#pragma unroll
-      for (int w = Traits::kSkipped / kPerWord; w <= (Traits::kSkipped + Traits::kColumns - 1) / kPerWord;
-           ++w)
-        visit(channel[w]);
-    }
-  }
 };
 
 /// The A operands: `a[part][i]` holds columns i and i + kBlocks (the two rows of a thread) of both halves, in
@@ -35,12 +22,6 @@ template <class Traits>
 struct Operands {
   std::uint32_t a[Traits::kParts][Traits::kKw + Traits::kBlocks - 1][4];
 };
-
-__device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x) {
-  std::uint32_t rounded;
-  asm volatile("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(x)));
-  return rounded;
-}
 
 /// The same value in a register of its own.
 __device__ __forceinline__ std::uint32_t copy_register(std::uint32_t x) {
@@ -72,9 +53,9 @@ __device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) 
   }
 }
 
-/// `run` points at the thread's run in the tile [kChannels][kPitch], channel lane % 4, at a vector.
+/// `run` points at the thread's run in the tile [kChannels][kPitch], row lane % 4.
 template <class Traits>
-__device__ __forceinline__ void load_vectors(Window<Traits>& window, const typename Traits::Element* run) {
+__device__ __forceinline__ void load_window(Window<Traits>& window, const typename Traits::Element* run) {
   constexpr int kWords =
       Traits::kRun * static_cast<int>(sizeof(typename Traits::Element)) / 4;  // of a vector
 #pragma unroll
@@ -86,43 +67,40 @@ __device__ __forceinline__ void load_vectors(Window<Traits>& window, const typen
   }
 }
 
-/// The same where the run begins anywhere; only what is needed is read.
+/// All bits that are set in some word.
 template <class Traits>
-__device__ __forceinline__ void load_elements(Window<Traits>& window, const typename Traits::Element* run) {
-  constexpr int kPerWord = Traits::kHalves ? 2 : 1;
-  constexpr int kBegin = Traits::kSkipped / kPerWord,
-                kEnd = (Traits::kSkipped + Traits::kColumns - 1) / kPerWord + 1;
-  const auto address = reinterpret_cast<std::uintptr_t>(run + Traits::kFirst);
-  const auto* words = reinterpret_cast<const std::uint32_t*>(address & ~std::uintptr_t{3});
+__device__ __forceinline__ std::uint32_t any_bits(const Window<Traits>& window) {
+  std::uint32_t bits = 0;
 #pragma unroll
-  for (int c = 0; c < Traits::kChannels / 4; ++c, words += Traits::kPitch * 4 / kPerWord) {
-    std::uint32_t next = words[kBegin];
+  for (const auto& row : window.x) {
 #pragma unroll
-    for (int w = kBegin; w < kEnd; ++w) {
-      window.x[c][w] = next;
-      if (Traits::kHalves || w + 1 < kEnd) next = words[w + 1];
-      if (Traits::kHalves && (address & 2) != 0) window.x[c][w] = __funnelshift_r(window.x[c][w], next, 16);
-    }
+    for (const std::uint32_t x : row)
+      bits |= x;
   }
+  return bits;
 }
 
-/// In place, while the products of the chunk before run: rounds (TF32), or pairs the channels of every pixel
-/// (16 bits: afterwards the words of channels 2h and 2h + 1 are the even and the odd pixel). Split elements
-/// are no business of this one.
+/// Rounds every element, or pairs its channels, once, in place: afterwards 16-bit rows 2i and 2i + 1 are the
+/// even and the odd pixels.
 template <class Traits>
 __device__ __forceinline__ void convert(Window<Traits>& window) {
   if constexpr (Traits::kHalves) {
 #pragma unroll
-    for (int h = 0; h < 2; ++h) {
+    for (int i = 0; i < 2; ++i) {
 #pragma unroll
       for (int w = 0; w < Window<Traits>::kWords; ++w) {
-        const std::uint32_t low = window.x[2 * h][w], high = window.x[2 * h + 1][w];
-        window.x[2 * h][w] = pair_of(low, high, 0);
-        window.x[2 * h + 1][w] = pair_of(low, high, 1);
+        const std::uint32_t low = window.x[2 * i][w], high = window.x[2 * i + 1][w];
+        window.x[2 * i][w] = pair_of(low, high, 0);
+        window.x[2 * i + 1][w] = pair_of(low, high, 1);
       }
     }
   } else if constexpr (!Traits::kSplit) {
-    window.for_each([](std::uint32_t& x) { x = round_to_tf32(x); });
+#pragma unroll
+    for (auto& row : window.x) {
+#pragma unroll
+      for (int i = Traits::kSkipped; i < Traits::kSkipped + Traits::kColumns; ++i)
+        row[i] = round_to_tf32(row[i]);
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <upconv/kernels/cuda/device/direct_convert.cuh>
 #include <upconv/kernels/cuda/device/direct_epilogue.cuh>
-#include <upconv/kernels/cuda/device/direct_producer.cuh>
-#include <upconv/kernels/cuda/device/direct_split.cuh>
+#include <upconv/kernels/cuda/device/direct_fragment.cuh>
 
 // The direct convolution with stride 1 for sm_90a: nothing is materialised, no workspace, weights packed
 // once.
@@ -63,7 +63,9 @@ __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::k
 #pragma unroll
   for (int kw = 0; kw < Traits::kKw; ++kw) {
     if constexpr (kTerms == Terms::small) {
-      product(0, kw, 1, 0, kw > 0);
+      if (Traits::kWide)
+        product(0, kw, 1, 1, kw > 0);  // few of such weights matter: their l * l then does too
+      product(0, kw, 1, 0, Traits::kWide || kw > 0);
       product(0, kw, 0, 1, 1);
     } else {
 #pragma unroll
@@ -97,6 +99,22 @@ __device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
   }
 }
 
+/// sum += acc * 2^exponent, for any exponent of two elements'.
+template <int kCount>
+__device__ __forceinline__ void add_scaled(float (&sum)[kCount], float (&acc)[kCount], int exponent) {
+  const int main = min(max(exponent, -126), 127);
+  if (const int rest = exponent - main; rest != 0) {
+    const float factor = power_of_two(min(max(rest, -126), 127));
+#pragma unroll
+    for (float& x : acc)
+      x *= factor;
+  }
+  const float factor = power_of_two(main);
+#pragma unroll
+  for (int i = 0; i < kCount; ++i)
+    sum[i] = fmaf(acc[i], factor, sum[i]);
+}
+
 template <class Traits>
 __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const DirectArguments& p, int consumer,
                                         int group, int co0, int worker, int workers) {
@@ -105,7 +123,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   const int column =
       warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;  // of the thread's run in the strip
   const auto* ring = reinterpret_cast<const typename Traits::Element*>(shared.ring(consumer, p.stages)) +
-                     lane % 4 * Traits::kPitch + p.shift + column;
+                     lane % 4 * Traits::kPitch + p.offset + column;
   const std::uint64_t weights = matrix_descriptor(shared.weight_tile(p.stages), Traits::kN * 16);
   const int weight_exponent = Traits::kPairs ? p.weight_exponents[blockIdx.y] : 0;
   constexpr int kChunkElements = Traits::kChunkBytes / static_cast<int>(sizeof(typename Traits::Element));
@@ -119,113 +137,75 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every batch of products
   auto& rows = *(Traits::kSplit ? &sum : &acc);
   Operands<Traits> operands;
-  Split<Traits> split;
-  RingCursor at;
-
-  // What is left to do for a row whose products are done: it waits until the next row's run. Sums in
-  // accumulators have to make room at once, and wait as finished values.
-  enum class Due { nothing, move, store };
-  Due due = Due::nothing;
-  FinishedRow<Traits> finished;
-  OutputRun<Traits> out;
+  TileNote note{};  // of the operands
+  std::conditional_t<Traits::kPairs, RepeatingRingCursor, RingCursor> at(0);
+  Barrier* filled = Traits::kSplit || p.realign ? shared.ready[consumer] : shared.full[consumer];
 
   // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a
-  // move: moves the compiler makes ahead of what still reads, through registers it does not have.
+  // move: moves the compiler makes ahead of what still reads, through registers it does not have. Slot 0 is
+  // dropped if it holds no tap: zero times infinity would be a NaN in an output that does not read it.
+  std::uint32_t keep = p.full_height ? ~0u : 0u;
+  asm volatile("" : "+r"(keep));
   const auto move_up = [&] {
 #pragma unroll
     for (int kh = Traits::kKh - 1; kh >= 0; --kh) {
 #pragma unroll
       for (int block = 0; block < Traits::kBlocks; ++block) {
 #pragma unroll
-        for (int i = kh * kSlot; i < (kh + 1) * kSlot; ++i)
-          rows[block][i] = kh > 0 ? __uint_as_float(__float_as_uint(rows[block][i - kSlot]) | zero) : 0.0f;
-      }
-    }
-  };
-  const auto finish = [&] {
-    return finish_row<Traits>(shared, rows, p.kh == Traits::kKh, lane, static_cast<Epilogue>(p.activation));
-  };
-  // What may stand among the products: for accumulators, only what has no branch.
-  const auto settle_early = [&] {
-    if constexpr (Traits::kSplit) {
-      if (due == Due::nothing) return;
-      if (due == Due::store) {
-        const FinishedRow<Traits> row = finish();
-        if (p.vectors) {
-          store_vectors<Traits>(row, out, true);
-        } else {
-          store_elements<Traits>(row, out, lane);
+        for (int i = kh * kSlot; i < (kh + 1) * kSlot; ++i) {
+          const std::uint32_t before = kh > 0 ? __float_as_uint(rows[block][i - kSlot]) : 0;
+          rows[block][i] = kh > 0 ? __uint_as_float(kh == 1 ? before & keep : before | zero) : 0.0f;
         }
-        out.y += p.ow;
       }
-      move_up();
-      due = Due::nothing;
-    } else {
-      const bool now = due == Due::store && p.vectors;
-      store_vectors<Traits>(finished, out, now);
-      out.y += now ? p.ow : 0;
-      due = now ? Due::nothing : due;
     }
   };
-  const auto settle_late = [&] {
-    if (Traits::kSplit || due == Due::nothing) return;
-    store_elements<Traits>(finished, out, lane);
-    out.y += p.ow;
+  const auto end_row = [&](OutputRun<Traits>& out, bool complete) {
+    if (complete) {
+      put_row<Traits>(shared, out, rows, lane, p);
+      out.y += p.ow;
+    }
+    move_up();
+  };
+  // Sums that the products do not write to wait for their row's end until the next row's products run.
+  enum class Due { nothing, move, store };
+  Due due = Due::nothing;
+  const auto settle = [&](OutputRun<Traits>& out) {
+    if (!Traits::kSplit || due == Due::nothing) return;
+    end_row(out, due == Due::store);
     due = Due::nothing;
-  };
-  const auto settle = [&] {
-    settle_early();
-    settle_late();
-  };
-  const auto end_row = [&](bool complete) {
-    if constexpr (Traits::kSplit) {
-      due = complete ? Due::store : Due::move;
-    } else {
-      if (complete) {
-        finished = finish();
-        due = Due::store;
-      }
-      move_up();
-    }
   };
 
   const auto load = [&](Window<Traits>& window) {
-    barrier_wait(shared.full[consumer][at.stage], at.parity);
-    const auto* run = ring + at.stage * kChunkElements;
-    if (p.aligned) {
-      load_vectors<Traits>(window, run);
-    } else {
-      load_elements<Traits>(window, run);
-    }
+    at.wait(filled);
+    load_window<Traits>(window, ring + at.stage * kChunkElements);
+    return Traits::kSplit ? shared.notes[consumer][at.stage] : TileNote{0, 0};
   };
-  // Makes numbers for the matrix units of the window, in place, and gives the stage back unless another pass
-  // needs it. Every load's result goes into the address: else the arrival overtakes loads that wait for the
-  // products' own reads, and the copy engine overwrites what they are to read.
-  const auto convert_and_release = [&](Window<Traits>& window) {
-    const std::uint32_t bits = split.apply(window, consumer);
-    if (split.more) return;
+  // Gives the stage back. Every load's result goes into the address: else the arrival overtakes loads that
+  // wait for the products' own reads, and the stage is written before they have read it.
+  const auto release = [&](const Window<Traits>& window, TileNote of) {
+    const std::uint32_t bits = any_bits<Traits>(window) | static_cast<std::uint32_t>(of.more);
     __syncwarp();
     if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage], bits & zero);
-    at.advance(p.stages);
+    if (!Traits::kPairs || of.more == 0) at.advance(p.stages);
   };
   const auto wait_for_products = [&] {
     products_wait<0>();
     pin_all<Traits>(acc);
     pin_all<Traits>(operands);
   };
-  // Multiplies the operands while the next ones are read and converted.
-  const auto advance = [&](int step) {
+  // Multiplies the operands while the next ones are read.
+  const auto advance = [&](int step, OutputRun<Traits>& out) {
     std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
     asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
     Window<Traits> window;
-    load(window);
+    const TileNote next = load(window);
     pin_all<Traits>(acc);
     if constexpr (Traits::kSplit) {
       // The small products first, and the large ones apart: the units truncate when they add to a large sum.
+      const int exponent = note.exponent + weight_exponent;
       multiply<Traits, Terms::small>(acc, operands, taps);
-      const int exponent = split.exponent + weight_exponent;  // of the operands that multiply now
-      settle_early();
-      convert_and_release(window);
+      settle(out);
+      release(window, next);
       wait_for_products();
       add_scaled(sum[0], acc[0], Traits::kPairs ? exponent - 11 : exponent);
       pin_all<Traits>(acc);
@@ -234,25 +214,25 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       add_scaled(sum[0], acc[0], exponent);
     } else {
       multiply<Traits, Terms::all>(acc, operands, taps);
-      settle_early();
-      convert_and_release(window);
+      release(window, next);
       wait_for_products();
-      settle_late();
+      convert(window);
     }
     make_operands<Traits>(operands, window);
+    note = next;
   };
 
   {
     Window<Traits> window;
-    load(window);
-    convert_and_release(window);
+    note = load(window);
+    release(window, note);
+    convert(window);
     make_operands<Traits>(operands, window);
   }
   barrier_wait(shared.weights, 0);
   for (int index = worker; index < p.items; index += workers) {
     const DirectItem item = item_at<Traits>(p, index);
-    settle();
-    out = OutputRun<Traits>(p, item, group, co0, warp, lane);
+    OutputRun<Traits> out(p, item, group, co0, warp, lane);
 #pragma unroll
     for (int block = 0; block < Traits::kBlocks; ++block) {
 #pragma unroll
@@ -260,22 +240,27 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
         rows[block][i] = 0.0f;
     }
 #pragma unroll 1
-    for (int row = 0; row < item.rows + p.kh - 1; ++row) {
+    for (int row = 0; row < item.rows + Traits::kKh - 1; ++row) {
       const int ih = item.oh0 - p.lead_h + row;
       if (ih >= 0 && ih < p.ih) {
         int step = 0;
         do {
-          const bool last_pass = !split.more;
-          advance(step);
-          step += last_pass;
+          const bool last_tile = !Traits::kPairs || note.more == 0;  // of this step
+          advance(step, out);
+          step += last_tile;
         } while (step < p.steps);
       } else {
-        settle();
+        settle(out);
       }
-      end_row(row >= p.kh - 1);
+      const bool complete = row >= Traits::kKh - 1;
+      if constexpr (Traits::kSplit) {
+        due = complete ? Due::store : Due::move;
+      } else {
+        end_row(out, complete);
+      }
     }
+    settle(out);
   }
-  settle();
 }
 
 /// Grid: x persistent blocks for each y = (group, tile of output channels).
@@ -287,13 +272,14 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   static_assert(sizeof(DirectShared<Traits>) <= DirectShared<Traits>::kHeaderBytes);
   const int group = blockIdx.y / p.co_tiles;
   const int co0 = blockIdx.y % p.co_tiles * Traits::kCo;
-  const int role = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);  // 0: producers
+  constexpr int kFeeders = Traits::kConsumers * Traits::kFeederThreads;
   const int workers = gridDim.x * Traits::kConsumers;
 
   if (threadIdx.x == 0) {
     for (int consumer = 0; consumer < Traits::kConsumers; ++consumer) {
       for (int stage = 0; stage < p.stages; ++stage) {
-        barrier_init(shared.full[consumer][stage], p.boxes ? 1 : Traits::kProducerThreads);
+        barrier_init(shared.full[consumer][stage], p.boxes ? 1 : Traits::kFeederThreads);
+        barrier_init(shared.ready[consumer][stage], Traits::kFeederThreads / 32);
         barrier_init(shared.empty[consumer][stage], Traits::kConsumerThreads / 32);
       }
     }
@@ -303,10 +289,10 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   load_epilogue(shared, p, group, co0, threadIdx.x);
   __syncthreads();
 
-  if (role == 0) {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
-    const int thread = threadIdx.x % Traits::kProducerThreads;
-    const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kProducerThreads, 0);
+  if (threadIdx.x < kFeeders) {
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Traits::kFeederRegisters));
+    const int thread = threadIdx.x % Traits::kFeederThreads;
+    const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kFeederThreads, 0);
     const int worker = blockIdx.x * Traits::kConsumers + consumer;
     if (threadIdx.x == 0) {
       const int step_bytes = Traits::kKw * Traits::kTapBytes;
@@ -317,14 +303,11 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
       for (int step = 0; step < p.steps; ++step)
         copy_block(to + step * step_bytes, from + step * step_bytes, step_bytes, shared.weights);
     }
-    if (p.boxes) {
-      if (thread == 0) produce_boxes<Traits>(shared, map, p, consumer, group, worker, workers);
-    } else {
-      produce_elements<Traits>(shared, p, consumer, group, worker, workers, thread);
-    }
+    feed<Traits>(shared, map, p, consumer, group, worker, thread);
   } else {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
-    consume<Traits>(shared, p, role - 1, group, co0, blockIdx.x * Traits::kConsumers + role - 1, workers);
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Traits::kConsumerRegisters));
+    const int consumer = __shfl_sync(0xffffffffu, (threadIdx.x - kFeeders) / Traits::kConsumerThreads, 0);
+    consume<Traits>(shared, p, consumer, group, co0, blockIdx.x * Traits::kConsumers + consumer, workers);
   }
 }
 

@@ -3,112 +3,96 @@
 #include <upconv/kernels/cuda/device/copy.cuh>
 #include <upconv/kernels/cuda/device/direct_traits.cuh>
 
-/// Fills a ring with the chunks that its warpgroup will read: kChannels channels of one input row, NCHW as
+/// Brings the chunks that a warpgroup will read into its ring: kChannels channels of one input row, NCHW as
 /// they are, columns beyond the border zero.
 namespace upconv::kernels::cuda::device {
 
-/// Calls `fetch(n, ih, origin column, step)` for every chunk of the worker's items, in order.
-template <class Traits, class Fetch>
-__device__ __forceinline__ void for_each_chunk(const DirectArguments& p, int worker, int workers,
-                                               Fetch&& fetch) {
-  for (int index = worker; index < p.items; index += workers) {
-    const DirectItem item = item_at<Traits>(p, index);
-    const int ih0 = item.oh0 - p.lead_h;
-    const int begin = max(ih0, 0), end = min(ih0 + item.rows + p.kh - 1, p.ih);
-    const int origin = item.ow0 - p.lead_w - Traits::kSkip - p.shift;
-    for (int ih = begin; ih < end; ++ih) {
-      for (int step = 0; step < p.steps; ++step)
-        fetch(item.n, ih, origin, step);
+/// The chunks of a worker's items, in order.
+template <class Traits>
+struct ChunkCursor {
+  int index, n, ow0, ih, end, step = 0;
+
+  __device__ __forceinline__ ChunkCursor(const DirectArguments& p, int worker) : index(worker) {
+    begin_item(p);
+  }
+  __device__ __forceinline__ bool valid(const DirectArguments& p) const { return index < p.items; }
+  __device__ __forceinline__ void advance(const DirectArguments& p) {
+    if (++step < p.steps) return;
+    step = 0;
+    if (++ih < end) return;
+    index += gridDim.x * Traits::kConsumers;
+    begin_item(p);
+  }
+  /// The input column of the fetched tile's first.
+  __device__ __forceinline__ int origin(const DirectArguments& p) const {
+    return ow0 - p.lead_w - Traits::kSkip - p.shift;
+  }
+  /// The chunk's first channel in its row, at input column 0.
+  __device__ __forceinline__ const typename Traits::Element* row(const DirectArguments& p, int group) const {
+    const std::int64_t plane =
+        (static_cast<std::int64_t>(n) * p.groups + group) * p.ci + step * Traits::kChannels;
+    return static_cast<const typename Traits::Element*>(p.x) + (plane * p.ih + ih) * p.iw;
+  }
+
+ private:
+  /// To the first row of this item, or of the next one that has any.
+  __device__ __forceinline__ void begin_item(const DirectArguments& p) {
+    for (; index < p.items; index += gridDim.x * Traits::kConsumers) {
+      const DirectItem item = item_at<Traits>(p, index);
+      const int ih0 = item.oh0 - p.lead_h;
+      n = item.n;
+      ow0 = item.ow0;
+      ih = max(ih0, 0);
+      end = min(ih0 + item.rows + Traits::kKh - 1, p.ih);
+      if (ih < end) return;
     }
   }
+};
+
+/// In 16 bits words begin at even addresses: a row that does not begins an element early.
+template <class Traits>
+__device__ __forceinline__ int is_odd(const typename Traits::Element* row) {
+  return Traits::kHalves ? static_cast<int>(reinterpret_cast<std::uintptr_t>(row) >> 1 & 1) : 0;
 }
 
 /// One thread: by the copy engine.
 template <class Traits>
-__device__ __forceinline__ void produce_boxes(DirectShared<Traits>& shared, const CUtensorMap& map,
-                                              const DirectArguments& p, int consumer, int group, int worker,
-                                              int workers) {
-  unsigned char* ring = shared.ring(consumer, p.stages);
-  RingCursor at;
-  for_each_chunk<Traits>(p, worker, workers, [&](int n, int ih, int origin, int step) {
-    barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
-    Barrier& full = shared.full[consumer][at.stage];
-    barrier_arrive_expect(full, Traits::kChunkBytes);
-    copy_box(ring + at.stage * Traits::kChunkBytes, map, origin, ih, step * Traits::kChannels, group, n,
-             full);
-    at.advance(p.stages);
-  });
-  // The consumer looks one chunk ahead, past the last one too; what it finds there it does not use.
-  barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
-  barrier_arrive(shared.full[consumer][at.stage]);
+__device__ __forceinline__ void fetch_box(const ChunkCursor<Traits>& chunk, const CUtensorMap& map,
+                                          const DirectArguments& p, int group, void* tile, Barrier& full) {
+  barrier_arrive_expect(full, Traits::kChunkBytes);
+  copy_box(tile, map, chunk.origin(p), chunk.ih, chunk.step * Traits::kChannels, group, chunk.n, full);
 }
 
-/// kProducerThreads threads: by ordinary copies, for any width and alignment.
+/// All feeder threads: word by word, for any width and alignment. In 16 bits, words that hold the border keep
+/// what lies beyond it, see load_tile.
 template <class Traits>
-__device__ __forceinline__ void produce_elements(DirectShared<Traits>& shared, const DirectArguments& p,
-                                                 int consumer, int group, int worker, int workers,
-                                                 int thread) {
+__device__ __forceinline__ void fetch_words(const ChunkCursor<Traits>& chunk, const DirectArguments& p,
+                                            int group, void* tile, Barrier& full, int thread) {
   using Element = typename Traits::Element;
-  constexpr int kThreads = Traits::kProducerThreads, kChannels = Traits::kChannels;
-  constexpr int kColumns = (Traits::kReach + kThreads - 1) / kThreads;  // of a thread, at most
-  unsigned char* ring = shared.ring(consumer, p.stages);
-  RingCursor at;
-  const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
-  for_each_chunk<Traits>(p, worker, workers, [&](int n, int ih, int origin, int step) {
-    const int channels = min(kChannels, p.ci - step * kChannels);
-    const Element* row =
-        static_cast<const Element*>(p.x) +
-        ((static_cast<std::int64_t>(n) * p.groups + group) * p.ci + step * kChannels) * plane +
-        static_cast<std::int64_t>(ih) * p.iw;
-    Barrier& full = shared.full[consumer][at.stage];
-    Element* tile = reinterpret_cast<Element*>(ring + at.stage * Traits::kChunkBytes);  // [kChannels][kPitch]
-    const auto is_inside = [&](int column) {
-      return column < Traits::kReach && origin + column >= 0 && origin + column < p.iw;
+  constexpr int kPerWord = Traits::kHalves ? 2 : 1, kWords = Traits::kPitch / kPerWord;
+  constexpr int kTogether = Traits::kFeederThreads / 64;  // channels at a time
+  const int channels = min(Traits::kChannels, p.ci - chunk.step * Traits::kChannels);
+  const int origin = chunk.origin(p);
+  const std::int64_t step = static_cast<std::int64_t>(p.ih) * p.iw * kTogether;
+  const auto* nothing = static_cast<const Element*>(p.x) - is_odd<Traits>(static_cast<const Element*>(p.x));
+#pragma unroll
+  for (int first = 0; first < kWords; first += 64) {
+    const int word = first + thread % 64;
+    if (word >= kWords) break;
+    // Bytes that are wanted, of a row that begins at a word, and of one that begins an element early.
+    const auto wanted = [&](int column) {
+      return column + kPerWord <= 0 || column >= p.iw ? 0 : column + kPerWord > p.iw ? 2 : 4;
     };
-    barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
-    if constexpr (Traits::kHalves) {
-      // cp.async copies no less than 4 bytes: loads first, then the stores, as many as fit the registers.
-      constexpr int kTogether = 8;
-#pragma unroll 1
-      for (int first = 0; first < kChannels; first += kTogether) {
-        Element values[kColumns][kTogether];
-#pragma unroll
-        for (int k = 0; k < kColumns; ++k) {
-          const int column = thread + k * kThreads;
-          const bool inside = is_inside(column);
-          const Element* from = row + first * plane + origin + column;
-#pragma unroll
-          for (int c = 0; c < kTogether; ++c, from += plane)
-            values[k][c] = inside && first + c < channels ? __ldg(from) : Element{0};
-        }
-#pragma unroll
-        for (int k = 0; k < kColumns; ++k) {
-          const int column = thread + k * kThreads;
-          if (column >= Traits::kReach) break;
-#pragma unroll
-          for (int c = 0; c < kTogether; ++c)
-            tile[(first + c) * Traits::kPitch + column] = values[k][c];
-        }
-      }
-      barrier_arrive(full);
-    } else {
-#pragma unroll
-      for (int k = 0; k < kColumns; ++k) {
-        const int column = thread + k * kThreads;
-        if (column >= Traits::kReach) break;
-        const bool inside = is_inside(column);
-        const Element* from = row + (inside ? origin + column : 0);
-        Element* to = tile + column;
-#pragma unroll
-        for (int c = 0; c < kChannels; ++c, from += plane, to += Traits::kPitch)
-          copy_word_or_zero(to, inside && c < channels ? from : row, inside && c < channels);
-      }
-      barrier_arrive_after_copies(full);
+    const int bytes[2] = {wanted(origin + kPerWord * word), wanted(origin + kPerWord * word - 1)};
+    const Element* from = chunk.row(p, group) + origin + kPerWord * word + thread / 64 * (step / kTogether);
+    auto* to = static_cast<std::uint32_t*>(tile) + thread / 64 * kWords + word;
+#pragma unroll 4
+    for (int c = thread / 64; c < Traits::kChannels; c += kTogether, from += step, to += kTogether * kWords) {
+      const int odd = is_odd<Traits>(from), count = c < channels ? (odd != 0 ? bytes[1] : bytes[0]) : 0;
+      copy_word(to, count > 0 ? from - odd : nothing, count);
     }
-    at.advance(p.stages);
-  });
-  barrier_wait(shared.empty[consumer][at.stage], at.parity ^ 1);
-  barrier_arrive(shared.full[consumer][at.stage]);
+  }
+  barrier_arrive_after_copies(full);
 }
 
 }  // namespace upconv::kernels::cuda::device

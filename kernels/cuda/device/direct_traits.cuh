@@ -13,6 +13,11 @@ namespace upconv::kernels::cuda::device {
 /// too wide for those, of TF32.
 enum class Arithmetic { tf32, f16, bf16, fp32, fp32_wide };
 
+/// 2^exponent of a normal float.
+__device__ __forceinline__ float power_of_two(int exponent) {
+  return __int_as_float((exponent + 127) << 23);
+}
+
 /// What a launch tells the kernel. Channels are those of a group. Plain data, filled by the host's plan.
 struct DirectArguments {
   const void* x;                // [n, groups * ci, ih, iw]
@@ -22,7 +27,7 @@ struct DirectArguments {
   const void* slopes;           // prelu: [1] or [groups * co] of y's type, or null
   void* y;                      // [n, groups * co, oh, ow]
   int n, groups, ci, co, ih, iw, oh, ow;
-  int kh;              // kKh, or one less: the last slot then holds no tap
+  bool full_height;    // every kh slot holds a tap; else the first one holds none
   int lead_h, lead_w;  // output (oh, ow) begins to read at input (oh - lead_h, ow - lead_w)
   int steps;           // chunks of input channels
   int co_tiles;
@@ -30,9 +35,10 @@ struct DirectArguments {
   int range_rows;  // output rows of an item
   int items;       // strips * n * ranges
   int stages;      // of each ring
-  int shift;       // columns between the tile's origin and the first vector read
+  int shift;       // columns that a fetched tile begins further left than it could
+  int offset;      // of the first column that is read, in the tile
   bool boxes;      // x's rows are aligned well enough for the copy engine
-  bool aligned;    // a thread's columns begin at a vector of the tile
+  bool realign;    // feeders move fetched tiles left by the shift
   bool vectors;    // y's rows are aligned well enough for vector stores
   int activation;  // ActivationKind
   int slope_stride;
@@ -73,12 +79,14 @@ struct DirectTraits {
       ((kSkip + kKw - 1 + kRun - 1 - kFirst) / kRun + 1) * kRun;  // columns it loads
   static constexpr int kSkipped = kSkip - kFirst;                 // of which it needs these:
   static constexpr int kColumns = kKw + kRun - 1;
-  static constexpr int kReach = kPixels - kRun + kFirst + kWindow;  // columns that are read at shift 0
-  static constexpr int kNeeded = kPixels + kSkip + kKw - 1;         // columns that are needed then
+  static constexpr int kReach =
+      kPixels - kRun + kFirst + kWindow;                     // columns of a tile that are read at offset 0
+  static constexpr int kNeeded = kPixels + kSkip + kKw - 1;  // of which these are needed
 
   static constexpr int kConsumers = 2, kConsumerThreads = 128;
-  static constexpr int kThreads = 128 * (kConsumers + 1);
-  static constexpr int kProducerThreads = 64;  // for each ring, when threads copy
+  static constexpr int kFeederThreads = kSplit ? 128 : 64;  // for each ring; splitting is work
+  static constexpr int kThreads = kConsumers * (kFeederThreads + kConsumerThreads);
+  static constexpr int kFeederRegisters = kSplit ? 40 : 56, kConsumerRegisters = kSplit ? 216 : 224;
   static constexpr int kMaxStages = 12;
 
   static_assert(kBlocks == 1 || (kBlocks == 2 && !kSplit));  // fp32 has its sums in registers as well
@@ -88,18 +96,29 @@ struct DirectTraits {
   // 8 words between channels: a warp's vector reads (8 pixel runs, 4 channels) fall on different banks.
   static_assert(kPitch * sizeof(Element) / 4 % 32 == 8);
   static_assert(kChunkBytes % 128 == 0);
+  static_assert(kConsumers * (kFeederThreads * kFeederRegisters + kConsumerThreads * kConsumerRegisters) <=
+                65536);
+};
+
+/// What the consumer is told about a tile that feeders converted.
+struct TileNote {
+  int exponent;  // its elements were multiplied by 2^-exponent
+  int more;      // the same chunk comes again, with elements that were too small for this tile
 };
 
 /// Shared memory of a block; the rings and the weights follow it.
 template <class Traits>
 struct DirectShared {
-  Barrier full[Traits::kConsumers][Traits::kMaxStages];
-  Barrier empty[Traits::kConsumers][Traits::kMaxStages];
+  Barrier full[Traits::kConsumers][Traits::kMaxStages];   // fetched
+  Barrier ready[Traits::kConsumers][Traits::kMaxStages];  // converted
+  Barrier empty[Traits::kConsumers][Traits::kMaxStages];  // read
   Barrier weights;
+  TileNote notes[Traits::kConsumers][Traits::kMaxStages];
+  uint2 extremes[Traits::kConsumers][Traits::kFeederThreads / 32];  // of each warp's part of a tile
   float bias[Traits::kCo];
   float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
 
-  static constexpr int kHeaderBytes = 1024;
+  static constexpr int kHeaderBytes = 2048;
   __device__ unsigned char* ring(int consumer, int stages) {
     return reinterpret_cast<unsigned char*>(this) + kHeaderBytes + consumer * stages * Traits::kChunkBytes;
   }

@@ -68,7 +68,7 @@ class MmaInput {
 #pragma unroll
       for (int k = 0; k < kCopies; ++k) {
         if (32 * (k + 1) <= kWords || lane + 32 * k < kWords)
-          copy_word_or_zero(to + 128 * k, from + 32 * k * kElements, inside[k] && has_row(row));
+          copy_word(to + 128 * k, from + 32 * k * kElements, inside[k] && has_row(row) ? 4 : 0);
       }
     }
   }

@@ -13,6 +13,11 @@ namespace upconv::kernels::cuda::device {
 
 enum class Operand { tf32, f16, bf16 };
 
+/// To the nearest TF32 number; the units ignore the lower 13 bits. Infinities and NaNs stay what they are.
+__device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x) {
+  return fabsf(__uint_as_float(x)) < __uint_as_float(0x7f800000) ? x + 0x1000u : x;
+}
+
 /// B lies K-major without swizzle: core matrices of 8 columns x 16 bytes, 128 bytes each; those of the next 8
 /// columns follow at 128 bytes, those of the next 16 bytes of k at `k_stride` bytes.
 __device__ __forceinline__ std::uint64_t matrix_descriptor(const void* b, std::uint32_t k_stride) {
@@ -44,8 +49,6 @@ __device__ __forceinline__ void pin(std::uint32_t& r) {
 /// D = A B (+ D if `accumulate`), asynchronously.
 template <Operand kType, int kN>
 struct Product;
-
-// The instruction takes every accumulator register by name, and its shape is part of its name.
 
 // The instruction takes every accumulator register by name, and its shape is part of its name: spelled out
 // once, for every N in steps of 8, and forgotten again below.
