@@ -63,9 +63,17 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
   }
   if (problem.n == 0) return;
   const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
+  const MmaPacking packing{.groups = problem.groups,
+                           .ci = problem.ci_per_group(),
+                           .co = problem.co_per_group(),
+                           .kh = problem.kh,
+                           .kw = problem.kw,
+                           .element_bytes = sizeof(T)};
+  const auto* weights = static_cast<const unsigned char*>(packed.raw()) + (packed.spec().bytes() - section);
   const device::MmaArguments<T> p{
       .x = static_cast<const T*>(operands.x.raw()),
-      .weights = static_cast<const unsigned char*>(packed.raw()) + (packed.spec().bytes() - section),
+      .weights = weights,
+      .exponents = reinterpret_cast<const std::int32_t*>(weights + packing.exponents_offset()),
       .bias = operands.bias.defined() ? static_cast<const T*>(operands.bias.raw()) : nullptr,
       .y = static_cast<T*>(operands.y.raw()),
       .activation = device_activation<T>(operands.activation),
@@ -80,8 +88,8 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
       .kw = narrow(problem.kw),
       .lead_h = narrow(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h),
       .lead_w = narrow(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
-      .chunks = narrow(MmaPacking{.ci = problem.ci_per_group(), .element_bytes = sizeof(T)}.chunks()),
-      .fragments = narrow(MmaPacking{.co = problem.co_per_group()}.fragments())};
+      .chunks = narrow(packing.chunks()),
+      .fragments = narrow(packing.fragments())};
   switch (choose_tile(problem, kMode, ctx.caps().multiprocessors)) {
     case Tile::wide:
       return launch_shape<kMode, Tile::wide>(p, problem.n, ctx);

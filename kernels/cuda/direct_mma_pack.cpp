@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include <upconv/kernels/cuda/direct_mma_pack.h>
 #include <upconv/kernels/cuda/direct_pack.h>
@@ -8,7 +10,8 @@ namespace upconv::kernels::cuda {
 
 namespace {
 
-/// Calls visit(index of the weight, index of the packed element of part 0), weights in PyTorch's order.
+/// Calls visit(index of the weight, index of the packed element of part 0, index of the output channel's
+/// exponent), weights in PyTorch's order.
 template <class Visit>
 void for_each_weight(const MmaPacking& p, Visit&& visit) {
   const std::size_t elements = MmaPacking::kFragmentBytes / static_cast<std::size_t>(p.element_bytes);
@@ -28,36 +31,61 @@ void for_each_weight(const MmaPacking& p, Visit&& visit) {
             const std::int64_t half = c / (p.chunk() / 2), lane = co % 8 * 4 + c % 4;
             const std::int64_t word = lane * 2 + half;
             const std::int64_t element = p.element_bytes == 4 ? word : word * 2 + c / 4 % 2;
-            visit(from, static_cast<std::size_t>(fragment) * elements + static_cast<std::size_t>(element));
+            visit(from, static_cast<std::size_t>(fragment) * elements + static_cast<std::size_t>(element),
+                  static_cast<std::size_t>(g * p.fragments() * 8 + co));
           }
 }
 
 constexpr std::size_t kPart = MmaPacking::kFragmentBytes / sizeof(float);  // floats from part to part
+constexpr int kLeastExponent = -24;  // of an output channel's largest weight, as it is packed
+
+std::vector<std::int32_t> exponents_of(const MmaPacking& p, const float* weight) {
+  std::vector<float> largest(static_cast<std::size_t>(p.groups * p.fragments()) * 8, 0.0f);
+  for_each_weight(p, [&](std::size_t from, std::size_t, std::size_t channel) {
+    if (std::isfinite(weight[from])) largest[channel] = std::max(largest[channel], std::abs(weight[from]));
+  });
+  std::vector<std::int32_t> exponents(largest.size());
+  std::ranges::transform(largest, exponents.begin(), [](float value) {
+    return value > 0.0f ? std::min(std::ilogb(value) - kLeastExponent, 0) : 0;
+  });
+  return exponents;
+}
 
 }  // namespace
 
 void pack_mma(const MmaPacking& p, const void* weight, void* packed) {
   std::memset(packed, 0, p.bytes());
-  for_each_weight(p, [&](std::size_t from, std::size_t to) {
-    if (p.element_bytes == 2) {
+  if (p.element_bytes == 2) {
+    for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t) {
       static_cast<std::uint16_t*>(packed)[to] = static_cast<const std::uint16_t*>(weight)[from];
-      return;
-    }
-    const float value = static_cast<const float*>(weight)[from];
-    auto* out = static_cast<float*>(packed);
+    });
+    return;
+  }
+  const auto* in = static_cast<const float*>(weight);
+  auto* out = static_cast<float*>(packed);
+  const std::vector<std::int32_t> exponents = exponents_of(p, in);
+  for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t channel) {
+    const float value = std::ldexp(in[from], -exponents[channel]);
     out[to] = round_to_tf32(value);
     out[to + kPart] = std::isfinite(value) ? round_to_tf32(value - out[to]) : 0.0f;
   });
+  std::memcpy(static_cast<unsigned char*>(packed) + p.exponents_offset(), exponents.data(),
+              exponents.size() * sizeof(std::int32_t));
 }
 
 void unpack_mma(const MmaPacking& p, const void* packed, void* weight) {
-  for_each_weight(p, [&](std::size_t from, std::size_t to) {
-    if (p.element_bytes == 2) {
+  if (p.element_bytes == 2) {
+    for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t) {
       static_cast<std::uint16_t*>(weight)[from] = static_cast<const std::uint16_t*>(packed)[to];
-      return;
-    }
-    const auto* in = static_cast<const float*>(packed);
-    static_cast<float*>(weight)[from] = in[to] + in[to + kPart];
+    });
+    return;
+  }
+  std::vector<std::int32_t> exponents(static_cast<std::size_t>(p.groups * p.fragments()) * 8);
+  std::memcpy(exponents.data(), static_cast<const unsigned char*>(packed) + p.exponents_offset(),
+              exponents.size() * sizeof(std::int32_t));
+  const auto* in = static_cast<const float*>(packed);
+  for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t channel) {
+    static_cast<float*>(weight)[from] = std::ldexp(in[to] + in[to + kPart], exponents[channel]);
   });
 }
 

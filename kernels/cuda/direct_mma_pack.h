@@ -18,8 +18,13 @@ struct MmaPacking {
   std::int64_t chunk() const { return 32 / element_bytes; }  ///< Input channels of a k step.
   std::int64_t chunks() const { return (ci + chunk() - 1) / chunk(); }
   std::int64_t fragments() const { return (co + 7) / 8; }
-  std::size_t bytes() const {
+  /// Bytes of all fragments: where the exponents begin, if there are any.
+  std::size_t exponents_offset() const {
     return static_cast<std::size_t>(groups * fragments() * chunks() * kh * kw * parts()) * kFragmentBytes;
+  }
+  std::size_t bytes() const {  // a multiple of 16
+    return exponents_offset() +
+           (element_bytes == 4 ? static_cast<std::size_t>(groups * fragments()) * 32 : 0);
   }
 };
 
@@ -27,8 +32,14 @@ struct MmaPacking {
 /// the output gathers (a transposed kernel is flipped), zero beyond the last channel. Lane 4g + t of a
 /// fragment holds output channel 8*fragment + g; its half h is, with 4-byte elements, input channel 8*chunk +
 /// 4h + t; with 2-byte elements 16*chunk + 8h + t and the same + 4, the two that a thread pairs as it reads.
-/// The TF32 kernel reads the high part alone: the weight rounded to nearest. `weight` is PyTorch's,
-/// [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw]; f32 or 16 bits.
+/// `weight` is PyTorch's, [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw]; f32 or 16
+/// bits.
+///
+/// f32: after all fragments stands [group][fragment][8], an int32 exponent e for each output channel; the
+/// channel's weights are (high + low) * 2^e, both parts rounded to nearest. e is 0 unless the largest finite
+/// magnitude of the channel is below 2^-24, and then brings it up into [2^-24, 2^-23): low parts stay far
+/// from the denormals, and 2^23 products with the largest float there is do not overflow. The TF32 kernel
+/// reads the high parts alone.
 void pack_mma(const MmaPacking& packing, const void* weight, void* packed);
 
 /// The inverse: parts are added up, so that what returns is the weight as the fp32 kernel sees it.

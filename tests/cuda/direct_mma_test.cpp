@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -99,8 +100,14 @@ TEST(CudaMmaPacking, RoundTrip) {
                                .kw = 5,
                                .element_bytes = element_bytes};
       const std::int64_t count = 2 * 19 * 21 * 4 * 5;
-      const Tensor weight =
+      Tensor weight =
           random_tensor({count}, element_bytes == 2 ? DType::f16 : DType::f32, Values::normal, random);
+      if (element_bytes == 4) {  // every output channel of a size of its own, denormal ones among them
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+          const std::size_t channel = i / (transposed ? 20 : 19 * 20) % 21;
+          weight.data<float>()[i] = std::ldexp(weight.data<float>()[i], 100 - 12 * static_cast<int>(channel));
+        }
+      }
       Tensor unpacked = Tensor::zeros({count}, weight.dtype());
       std::vector<unsigned char> packed(packing.bytes());
       kernels::cuda::pack_mma(packing, weight.view().raw(), packed.data());
@@ -111,7 +118,7 @@ TEST(CudaMmaPacking, RoundTrip) {
       }
       for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
         const float value = weight.data<float>()[i];
-        EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * 0x1p-22f);
+        EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * 0x1p-22f + 0x1p-149f);
       }
     }
   }
@@ -126,6 +133,54 @@ TEST(CudaMmaPacking, PutsAWeightWhereItsThreadReads) {
   kernels::cuda::pack_mma(packing, weight.data(), packed.data());
   const std::size_t fragment = ((1 * 2 + 1) * 2 + (1 - kh)) * 3 + (2 - kw);
   EXPECT_EQ(packed[fragment * 128 + (4 * 3 + 1) * 4 + 1 * 2 + 1], 7);
+}
+
+/// Weights too small for parts in TF32 are packed larger, and the section says by how much.
+TEST(CudaMmaPacking, ScalesOutputChannelsOfTinyWeights) {
+  struct Case {
+    std::array<float, 3> weights;  // of one output channel
+    std::int32_t exponent;
+  };
+  const std::vector<Case> cases = {
+      {{0.0f, 0.0f, 0.0f}, 0},
+      {{1.0f, -3e38f, 1e-30f}, 0},
+      {{0x1p-24f, 0.0f, 0x1p-60f}, 0},
+      {{0x1.fffffep-25f, 0.0f, 0.0f}, -1},
+      {{0x1p-110f, -0x1.8p-100f, 0x1p-149f}, -76},
+      {{0x1p-149f, 0.0f, 0.0f}, -125},
+      {{0x1.abcdep-127f, -0x1.234p-130f, 0x1.8p-128f}, -103},
+      {{INFINITY, 0x1p-50f, 0.0f}, -26},
+      {{0x1p-50f, -INFINITY, NAN}, -26},
+      {{NAN, 0.0f, 0.0f}, 0},
+  };
+  // Two groups of the same 10 channels: each group has two fragments of 8 channels, the second with a tail.
+  const MmaPacking packing{.groups = 2, .ci = 3, .co = 10};
+  std::vector<float> weight;
+  for (int group = 0; group < 2; ++group) {
+    for (const Case& c : cases)
+      weight.insert(weight.end(), c.weights.begin(), c.weights.end());
+  }
+  std::vector<float> packed(packing.bytes() / sizeof(float)), unpacked(weight.size());
+  kernels::cuda::pack_mma(packing, weight.data(), packed.data());
+  kernels::cuda::unpack_mma(packing, packed.data(), unpacked.data());
+
+  ASSERT_EQ(packing.bytes(), packing.exponents_offset() + 2 * 16 * sizeof(std::int32_t));
+  std::array<std::int32_t, 32> exponents;
+  std::memcpy(exponents.data(), packed.data() + packing.exponents_offset() / sizeof(float),
+              sizeof(exponents));
+  for (std::size_t i = 0; i < exponents.size(); ++i)
+    EXPECT_EQ(exponents[i], i % 16 < cases.size() ? cases[i % 16].exponent : 0) << i;
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    SCOPED_TRACE(message("weight ", i, ": ", weight[i]));
+    if (std::isfinite(weight[i])) {
+      EXPECT_NEAR(unpacked[i], weight[i], std::abs(weight[i]) * 0x1p-22f);
+    } else {
+      EXPECT_FALSE(std::isfinite(unpacked[i]));
+    }
+  }
+  // What the units read: TF32 has few bits for denormals.
+  for (std::size_t i = 0; i < packing.exponents_offset() / sizeof(float); ++i)
+    EXPECT_NE(std::fpclassify(packed[i]), FP_SUBNORMAL) << i;
 }
 
 std::string row_of(const ConvProblem& problem) {
@@ -180,7 +235,8 @@ TEST_F(CudaMma, Fp32IsAsAccurateAsMultiplyAddsOnAnyRange) {
   for (const char* text : {"n1ci32ih24iw140co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32",
                            "n1ci200ih9iw20co12kh4kw4_s1x1_p1x1_op0x0_d1x1_g1_f32"}) {
     const ConvProblem problem = ConvProblem::parse(text);
-    for (const std::string_view range : {"normal", "large", "small", "tiny", "mixed", "cancelling"}) {
+    for (const std::string_view range :
+         {"normal", "large", "small", "tiny", "tiny weights", "mixed", "cancelling"}) {
       SCOPED_TRACE(message(range, ' ', text));
       Tensor x = random_tensor(problem.x_shape(), DType::f32, Values::normal, random);
       Tensor weight = random_tensor(problem.weight_shape(), DType::f32, Values::normal, random);
@@ -190,6 +246,10 @@ TEST_F(CudaMma, Fp32IsAsAccurateAsMultiplyAddsOnAnyRange) {
         if (range == "tiny") value *= 1e-39f;
         if (range == "mixed") value *= std::pow(10.0f, exponent(random));
         if (range == "cancelling") value = 1000.0f + value;
+      }
+      if (range == "tiny weights") {
+        for (float& value : weight.data<float>())
+          value *= 1e-39f;
       }
       if (range == "cancelling") {  // pairs of channels that nearly cancel
         const auto w = weight.data<float>();

@@ -15,10 +15,12 @@ __device__ __forceinline__ void load_epilogue(MmaShared<Traits>& shared,
                                               const MmaTile& tile) {
   const int thread = static_cast<int>(threadIdx.x);
   if (thread >= Traits::kCo) return;
-  const std::int64_t channel =
-      static_cast<std::int64_t>(tile.group) * p.co + min(tile.co0 + thread, p.co - 1);
+  const int co = min(tile.co0 + thread, p.co - 1);
+  const std::int64_t channel = static_cast<std::int64_t>(tile.group) * p.co + co;
   shared.bias[thread] = p.bias == nullptr ? 0.0f : to_float(p.bias[channel]);
   shared.slopes[thread] = p.activation.slope_of(channel);
+  if constexpr (!Traits::kHalves)
+    shared.scales[thread] = ldexpf(1.0f, p.exponents[tile.group * p.fragments * 8 + co]);
 }
 
 /// Stores a run of consecutive pixels, of which those before `valid` lie in the image, kVector at a time: y
@@ -73,10 +75,13 @@ __device__ __forceinline__ void store_row(const MmaShared<Traits>& shared,
     for (int e = 0; e < 2; ++e) {
       const int channel = 8 * f + 2 * (lane % 4) + e;
       const float bias = shared.bias[channel], slope = shared.slopes[channel];
+      const float scale = Traits::kUnscaledLast ? shared.scales[channel] : 1.0f;
       float v[Traits::kRun];
 #pragma unroll
-      for (int i = 0; i < Traits::kRun; ++i)
-        v[i] = sums[i % Traits::kBlocks][f][2 * (i / Traits::kBlocks) + e] + bias;
+      for (int i = 0; i < Traits::kRun; ++i) {
+        const float sum = sums[i % Traits::kBlocks][f][2 * (i / Traits::kBlocks) + e];
+        v[i] = Traits::kUnscaledLast ? fmaf(sum, scale, bias) : sum + bias;
+      }
       activate_run(v, p.activation.function, slope);
       const int co = tile.co0 + channel;
       if (co >= p.co) continue;

@@ -18,7 +18,7 @@
 // rows of 72 columns while the chunk before is multiplied, and the weights of the next rows of taps (as many
 // as make 9 taps at most) while those before are, in the order in which the threads take them. 3x7 in TF32
 // takes 42 KB of shared memory and 168 registers, so that three blocks share a multiprocessor and hide each
-// other's barriers; 7x7 takes 65 KB at most, which the GPUs with the least (99 KB) have. fp32 is three TF32
+// other's barriers; 7x7 takes 65 KB at most, which the GPUs with the least (99 KB) have. fp32 is four TF32
 // products (small ones first) on 32 columns; its accumulator is emptied into ordinary fp32 additions after
 // every row of a chunk. Tiles for few channels and for small images: direct_mma.cpp.
 //
@@ -29,7 +29,7 @@
 // which 1.07 GB come from memory or go there.
 //
 // Flagship, n8 32->32 512x1024 k3x7 (180 GFLOP), H200, where mma.sync reaches about 60 % of wgmma's rate:
-// predicted 0.75 ms in tf32, 0.40 ms in f16 and bf16, 2.1 ms in fp32.
+// predicted 0.75 ms in tf32, 0.40 ms in f16 and bf16, 2.8 ms in fp32.
 namespace upconv::kernels::cuda::device {
 
 /// The B operands of a tap: one part of every fragment. `from`: the tap's weights.
@@ -73,11 +73,11 @@ __device__ __forceinline__ void for_each_tap(const unsigned char* taps, int coun
   }
 }
 
-/// One row of a chunk with one row of taps. `row`: [channel][pitch].
+/// One row of a chunk with one row of taps. `row`: [channel][pitch]. `scales`: the block's, of its weights.
 template <class Traits>
 __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsigned char* row,
-                                             const unsigned char* taps, int kw, int shift, int lane,
-                                             UnknownZeros zeros) {
+                                             const unsigned char* taps, const float* scales, int kw,
+                                             int shift, int lane, UnknownZeros zeros) {
   MmaWindow<Traits> window;
   MmaOperands<Traits> operands;
   load_window<Traits>(window, row, lane);
@@ -87,6 +87,7 @@ __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsign
     // The small products first, then the large ones: the units truncate when they add to a large sum.
     MmaSums<Traits> products = {};
     for_each_tap<Traits>(taps, kw, 1, lane, [&](int k, const auto& low) {
+      multiply_tap<Traits>(products, operands.a[1], k, low);
       multiply_tap<Traits>(products, operands.a[0], k, low);
     });
     for_each_tap<Traits>(taps, kw, 0, lane, [&](int k, const auto& high) {
@@ -95,13 +96,18 @@ __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsign
     for_each_tap<Traits>(taps, kw, 0, lane, [&](int k, const auto& high) {
       multiply_tap<Traits>(products, operands.a[0], k, high);
     });
+    // Both scales at once. Where that is no longer a normal float, scaled pixels are below 1 and scaled
+    // weights below 2^-23: their 56 products are below 2^-17, and what the factor loses is far below the
+    // least float.
 #pragma unroll
-    for (int block = 0; block < Traits::kBlocks; ++block) {
+    for (int f = 0; f < Traits::kFragments; ++f) {
+      const float2 scale = *reinterpret_cast<const float2*>(scales + 8 * f + 2 * (lane % 4));
+      const float factors[2] = {scale.x * unscale, scale.y * unscale};
 #pragma unroll
-      for (int f = 0; f < Traits::kFragments; ++f) {
+      for (int block = 0; block < Traits::kBlocks; ++block) {
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-          sums[block][f][i] = fmaf(products[block][f][i], unscale, sums[block][f][i]);
+          sums[block][f][i] = fmaf(products[block][f][i], factors[i % 2], sums[block][f][i]);
       }
     }
   } else {
@@ -166,7 +172,8 @@ __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
       for (int kh = kh0; kh < kh1; ++kh, taps += p.kw * Traits::kTapBytes) {
         const int ih = tile.oh0 - p.lead_h + warp + kh;
         if (!active || ih < 0 || ih >= p.ih) continue;
-        multiply_row<Traits>(sums, rows + (warp + kh) * Traits::kRowBytes, taps, p.kw, shift, lane, zeros);
+        multiply_row<Traits>(sums, rows + (warp + kh) * Traits::kRowBytes, taps, shared.scales, p.kw, shift,
+                             lane, zeros);
       }
       which ^= 1;
     }

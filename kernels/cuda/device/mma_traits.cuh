@@ -15,10 +15,11 @@ namespace upconv::kernels::cuda::device {
 /// What a launch tells the kernel. Channels are those of a group. Plain data, filled by the host's plan.
 template <class T>
 struct MmaArguments {
-  const T* x;           // [n, groups * ci, ih, iw]
-  const void* weights;  // packed, see direct_mma_pack.h
-  const T* bias;        // [groups * co], or null
-  T* y;                 // [n, groups * co, oh, ow]
+  const T* x;                     // [n, groups * ci, ih, iw]
+  const void* weights;            // packed, see direct_mma_pack.h
+  const std::int32_t* exponents;  // f32: of the weights, [groups, fragments, 8]
+  const T* bias;                  // [groups * co], or null
+  T* y;                           // [n, groups * co, oh, ow]
   ActivationParams<T> activation;
   int groups, ci, co, ih, iw, oh, ow, kh, kw;
   int lead_h, lead_w;  // output (oh, ow) begins to read at input (oh - lead_h, ow - lead_w)
@@ -30,7 +31,7 @@ struct MmaArguments {
   int stored;     // pixels of a store to y: as many as its rows' alignment allows, kVector, 2 or 1
 };
 
-/// T: the tensors' type. kSplit_: fp32 as three products of TF32 numbers; without it, f32 is rounded to TF32.
+/// T: the tensors' type. kSplit_: fp32 as four products of TF32 numbers; without it, f32 is rounded to TF32.
 /// kBlocks_: products of 16 pixels that a warp keeps. kFragments_: products of 8 output channels.
 template <class T, bool kSplit_, int kBlocks_, int kFragments_>
 struct MmaTraits {
@@ -57,6 +58,9 @@ struct MmaTraits {
   static constexpr int kStoredParts = kHalves ? 1 : 2;  // f32's weights serve fp32 and TF32 alike
   static constexpr int kFragmentBytes = 256;
   static constexpr int kTapBytes = kFragments * kParts * kFragmentBytes;
+  // Whether the epilogue undoes the scaling of f32's weights: fp32 has done so as it emptied its
+  // accumulators.
+  static constexpr bool kUnscaledLast = !kSplit && !kHalves;
 
   // Columns that a thread reads of a row: its run and the reach of the widest kernel; 16-bit tiles may begin
   // one column early.
@@ -84,8 +88,9 @@ template <class Traits>
 struct MmaShared {
   float bias[Traits::kCo];
   float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
+  float scales[Traits::kCo];  // f32: by which sums undo the scaling of packed weights
 
-  static constexpr int kHeaderBytes = 256;
+  static constexpr int kHeaderBytes = 384;
   static constexpr __host__ __device__ int input_bytes(int kh) {
     return (Traits::kRows + kh - 1) * Traits::kRowBytes;
   }
