@@ -11,34 +11,47 @@
 // output rows, one for each kh; their partial sums are kKh groups of columns of one accumulator, so that one
 // product of N = kKh * kCo columns serves every kh, and after each row the groups move up by one. A thread's
 // rows of the product are consecutive pixels, so that its operand of the next kw is its own registers, one
-// pixel further on: a chunk (8 channels, 16 of 16 bits, of one input row) is read from shared memory, rounded
-// or split once, and multiplied for every kw and kh.
+// pixel further on: a chunk (8 channels of one input row in TF32, else 16) is read from shared memory once
+// and multiplied for every kw and kh.
 //
-// Tiling. A block of 384 threads: two warpgroups that multiply, each with a strip of 128 output columns (64
-// in fp32 and for narrow images) and a ring of its own, and one whose threads fetch: one thread by the copy
-// engine, or 64 by ordinary copies for rows that are not multiples of 16 bytes. Persistent: 132 blocks share
-// the strips' row ranges, kKh - 1 rows of a range are computed twice. All weights of the block's output
-// channels stay in shared memory, 86 KB for 32 -> 32, 3x7 in TF32. fp32 is three TF32 products (small ones
-// first); its accumulator is emptied into ordinary fp32 additions after every chunk.
+// Tiling. A block of 384 threads (fp32: 512): two warpgroups that multiply, each with a strip of 128 output
+// columns (64 in fp32 and for narrow images) and a ring of its own, and feeders, who fetch the chunks, one
+// thread by the copy engine or all by cp.async, and put right what the multiplying warpgroups cannot read as
+// it lies (direct_convert.cuh). Persistent: 132 blocks share the strips' row ranges, kKh - 1 rows of a range
+// are computed twice. All weights of the block's output channels stay in shared memory, 86 KB for 32 -> 32,
+// 3x7 in TF32 and in fp32.
 //
-// Flagship, n8 32->32 512x1024 k3x7 (180 GFLOP), H200, CUDA 13.0, driver 580, medians, random normal inputs:
+// fp32. Every operand is h + l * 2^-11 in f16, scaled by a power of two: three products at the rate of f16,
+// half the cost of three in TF32. h*l and l*h are added up first and emptied into ordinary fp32 sums, then
+// h*h: the units truncate when they add, so no chain is longer than a chunk. Since the sums are not the
+// accumulators, a row is stored while the next one's products run.
 //
-//           predicted   measured       tensor pipe busy      shared memory   DRAM
-//   tf32    0.44 ms     0.49-0.50 ms   79 %, 1.72-1.76 GHz   50 %            1.055 GB
-//   f16     0.24 ms     0.27-0.29 ms   75 %, 1.68 GHz        48 %            0.515 GB
-//   bf16    0.24 ms     0.27-0.28 ms
-//   fp32    1.30 ms     1.30-1.35 ms   89 %, 1.78 GHz        50 %            1.054 GB
+// Flagship, n8 32->32 512x1024 k3x7 (180 GFLOP), H200, CUDA 13.0, driver 580, random normal inputs. The GPU
+// is at its power limit, so that a long run is slower than a burst; docs/results.md has the times beside
+// PyTorch.
 //
-// 128 of 132 multiprocessors have work (3 %), and the GPU is at its power limit, below its 1.98 GHz.
+//           predicted   burst     sustained   tensor pipe busy, at
+//   tf32    0.44 ms     0.52 ms   0.56 ms     73 %, 1.76 GHz
+//   f16     0.24 ms     0.28 ms   0.29 ms     72 %, 1.65 GHz
+//   fp32    0.70 ms     0.95 ms   1.04 ms     61 %, 1.74 GHz
 //
-// Tried and lost, in TF32 ms on the flagship:
-//   - A operands of two chunks in registers (64 of them), rounding the next while the last multiplies:
+// What is missing to the tensor pipe's rate: the two warpgroups' products meet and then leave it idle
+// together (about half of a warpgroup's time goes to operands, ends of rows and waiting, by sampling), 128 of
+// 132 multiprocessors have work (3 %), and rows that are computed twice (2 %).
+//
+// Tried and lost, in ms on the flagship:
+//   - A operands of two chunks in registers (64 of them), rounding the next while the last multiplies: tf32
 //     0.60 against 0.51.
-//   - Bias and activation branched per channel, stores that reuse four registers: 0.52 against 0.49 (f16
-//     0.319 against 0.277): the end of a row was 1400 of its 7000 clocks.
-//   - Named barriers by which the two warpgroups take turns to issue: 0.494 against 0.494-0.502; not worth
-//     a protocol.
-//   - N = 32 for each kh apart, shifted reads for every kw (the first study): 0.65 at the same rounding.
+//   - Bias and activation branched per channel, stores that reuse four registers: tf32 0.52 against 0.49, f16
+//     0.319 against 0.277: the end of a row was 1400 of its 7000 clocks.
+//   - Named barriers by which the two warpgroups take turns to issue: tf32 0.494 against 0.494-0.502.
+//   - N = 32 for each kh apart, shifted reads for every kw (the first study): tf32 0.65 at the same rounding.
+//   - Finished rows kept in registers and stored, by predicated stores, while the next row's first products
+//     run: tf32 0.65 against 0.60, f16 0.44 against 0.40, in the same run of an earlier state.
+//   - TF32 and 16-bit tiles converted by the feeders too: f16 0.40 against 0.29. A feeder warp's chain of
+//     instructions for a chunk is longer than the products' 1344 clocks.
+//   - fp32 by three TF32 products: 1.51 against 1.04. Split by the consumers: 1.12. By 64 feeder threads
+//     a ring instead of 128: 1.15.
 // A product costs N / 2 clocks from N = 32 on and never fewer than 13 (measured, A in registers, two
 // warpgroups).
 namespace upconv::kernels::cuda::device {
