@@ -37,7 +37,7 @@ void align(device::DirectArguments& p) {
     const int nearest = forward + Traits::kSkip >= kAlign ? forward - kAlign : forward;
     if (forward % Traits::kRun == 0 && Traits::kReach + forward <= Traits::kPitch) {
       p.shift = p.offset = forward;
-    } else if (Traits::kNeeded + nearest <= Traits::kPitch) {
+    } else if (!Traits::kSplit && Traits::kNeeded + nearest <= Traits::kPitch) {
       p.shift = nearest;
       p.realign = true;
     } else {
@@ -59,6 +59,8 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   p.strips = (p.ow + Traits::kPixels - 1) / Traits::kPixels;
   const int room = static_cast<int>(caps.shared_memory_per_block) - Shared::bytes(0, p.steps);
   p.stages = std::min(room / (Traits::kConsumers * Traits::kChunkBytes), Traits::kMaxStages);
+  if (Traits::kSplit)
+    p.stages = p.stages / Traits::kFeederWarps * Traits::kFeederWarps;  // as many for each warp
   launch.shared_bytes = Shared::bytes(p.stages, p.steps);
 
   align<Traits>(p);

@@ -35,8 +35,8 @@ DirectNumbers numbers_of(Mode mode) {
   }
 }
 
-/// Three stages of both rings, and the block's header.
-constexpr std::size_t kLeastBesideWeights = 2048 + 3 * 2 * 4608;
+/// Four stages of both rings, and the block's header.
+constexpr std::size_t kLeastBesideWeights = 2048 + 4 * 2 * 4608;
 
 bool is_mode_of(const ConvProblem& p, Mode mode) {
   switch (mode) {

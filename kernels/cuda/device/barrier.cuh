@@ -80,7 +80,11 @@ struct RepeatingRingCursor {
     phases ^= 1u << at;
   }
   __device__ __forceinline__ void wait(Barrier* barriers) { wait(barriers, stage); }
-  __device__ __forceinline__ void advance(int stages) { stage = stage + 1 == stages ? 0 : stage + 1; }
+  __device__ __forceinline__ void advance(int stages) { skip(1, stages); }
+  __device__ __forceinline__ void skip(int count, int stages) {
+    stage += count;
+    if (stage >= stages) stage -= stages;
+  }
 };
 
 }  // namespace upconv::kernels::cuda::device

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <upconv/kernels/cuda/device/direct_convert.cuh>
 #include <upconv/kernels/cuda/device/direct_epilogue.cuh>
-#include <upconv/kernels/cuda/device/direct_fragment.cuh>
+#include <upconv/kernels/cuda/device/direct_feed.cuh>
+#include <upconv/kernels/cuda/device/direct_split.cuh>
 
 // The direct convolution with stride 1 for sm_90a: nothing is materialised, no workspace, weights packed
 // once.
@@ -17,9 +17,9 @@
 // Tiling. A block of 384 threads (fp32: 512): two warpgroups that multiply, each with a strip of 128 output
 // columns (64 in fp32 and for narrow images) and a ring of its own, and feeders, who fetch the chunks, one
 // thread by the copy engine or all by cp.async, and put right what the multiplying warpgroups cannot read as
-// it lies (direct_convert.cuh). Persistent: 132 blocks share the strips' row ranges, kKh - 1 rows of a range
-// are computed twice. All weights of the block's output channels stay in shared memory, 86 KB for 32 -> 32,
-// 3x7 in TF32 and in fp32.
+// it lies (direct_feed.cuh, direct_split.cuh). Persistent: 132 blocks share the strips' row ranges, kKh - 1
+// rows of a range are computed twice. All weights of the block's output channels stay in shared memory, 86 KB
+// for 32 -> 32, 3x7 in TF32 and in fp32.
 //
 // fp32. Every operand is h + l * 2^-11 in f16, scaled by a power of two: three products at the rate of f16,
 // half the cost of three in TF32. h*l and l*h are added up first and emptied into ordinary fp32 sums, then
@@ -291,8 +291,10 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   if (threadIdx.x == 0) {
     for (int consumer = 0; consumer < Traits::kConsumers; ++consumer) {
       for (int stage = 0; stage < p.stages; ++stage) {
-        barrier_init(shared.full[consumer][stage], p.boxes ? 1 : Traits::kFeederThreads);
-        barrier_init(shared.ready[consumer][stage], Traits::kFeederThreads / 32);
+        barrier_init(shared.full[consumer][stage], p.boxes          ? 1
+                                                   : Traits::kSplit ? 32
+                                                                    : Traits::kFeederThreads);
+        barrier_init(shared.ready[consumer][stage], Traits::kSplit ? 1 : Traits::kFeederWarps);
         barrier_init(shared.empty[consumer][stage], Traits::kConsumerThreads / 32);
       }
     }

@@ -23,6 +23,16 @@ struct ChunkCursor {
     index += gridDim.x * Traits::kConsumers;
     begin_item(p);
   }
+  /// Advances `count` times. True if that made it leave the last chunk just now.
+  __device__ __forceinline__ bool skip(const DirectArguments& p, int count) {
+    bool left = false;
+    for (int i = 0; i < count; ++i) {
+      left = valid(p);
+      if (left) advance(p);
+      left = left && !valid(p);
+    }
+    return left;
+  }
   /// The input column of the fetched tile's first.
   __device__ __forceinline__ int origin(const DirectArguments& p) const {
     return ow0 - p.lead_w - Traits::kSkip - p.shift;
@@ -63,36 +73,43 @@ __device__ __forceinline__ void fetch_box(const ChunkCursor<Traits>& chunk, cons
   copy_box(tile, map, chunk.origin(p), chunk.ih, chunk.step * Traits::kChannels, group, chunk.n, full);
 }
 
-/// All feeder threads: word by word, for any width and alignment. In 16 bits, words that hold the border keep
+/// kThreads threads: word by word, for any width and alignment. In 16 bits, words that hold the border keep
 /// what lies beyond it, see load_tile.
-template <class Traits>
+template <class Traits, int kThreads>
 __device__ __forceinline__ void fetch_words(const ChunkCursor<Traits>& chunk, const DirectArguments& p,
                                             int group, void* tile, Barrier& full, int thread) {
   using Element = typename Traits::Element;
   constexpr int kPerWord = Traits::kHalves ? 2 : 1, kWords = Traits::kPitch / kPerWord;
-  constexpr int kTogether = Traits::kFeederThreads / 64;  // channels at a time
   const int channels = min(Traits::kChannels, p.ci - chunk.step * Traits::kChannels);
   const int origin = chunk.origin(p);
-  const std::int64_t step = static_cast<std::int64_t>(p.ih) * p.iw * kTogether;
+  const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
   const auto* nothing = static_cast<const Element*>(p.x) - is_odd<Traits>(static_cast<const Element*>(p.x));
 #pragma unroll
-  for (int first = 0; first < kWords; first += 64) {
-    const int word = first + thread % 64;
+  for (int first = 0; first < kWords; first += kThreads) {
+    const int word = first + thread;
     if (word >= kWords) break;
     // Bytes that are wanted, of a row that begins at a word, and of one that begins an element early.
     const auto wanted = [&](int column) {
       return column + kPerWord <= 0 || column >= p.iw ? 0 : column + kPerWord > p.iw ? 2 : 4;
     };
     const int bytes[2] = {wanted(origin + kPerWord * word), wanted(origin + kPerWord * word - 1)};
-    const Element* from = chunk.row(p, group) + origin + kPerWord * word + thread / 64 * (step / kTogether);
-    auto* to = static_cast<std::uint32_t*>(tile) + thread / 64 * kWords + word;
+    const Element* from = chunk.row(p, group) + origin + kPerWord * word;
+    auto* to = static_cast<std::uint32_t*>(tile) + word;
 #pragma unroll 4
-    for (int c = thread / 64; c < Traits::kChannels; c += kTogether, from += step, to += kTogether * kWords) {
+    for (int c = 0; c < Traits::kChannels; ++c, from += plane, to += kWords) {
       const int odd = is_odd<Traits>(from), count = c < channels ? (odd != 0 ? bytes[1] : bytes[0]) : 0;
       copy_word(to, count > 0 ? from - odd : nothing, count);
     }
   }
   barrier_arrive_after_copies(full);
+}
+
+/// A converted tile is there. All threads of the warp call it; one arrival a warp.
+__device__ __forceinline__ void hand_over(Barrier& ready, int thread) {
+  // The copy engine will write where ordinary stores did.
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+  __syncwarp();
+  if (thread % 32 == 0) barrier_arrive(ready);
 }
 
 }  // namespace upconv::kernels::cuda::device

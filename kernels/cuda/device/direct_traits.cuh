@@ -84,7 +84,8 @@ struct DirectTraits {
   static constexpr int kNeeded = kPixels + kSkip + kKw - 1;  // of which these are needed
 
   static constexpr int kConsumers = 2, kConsumerThreads = 128;
-  static constexpr int kFeederThreads = kSplit ? 128 : 64;  // for each ring; splitting is work
+  static constexpr int kFeederWarps = kSplit ? 4 : 2;  // for each ring; splitting is work
+  static constexpr int kFeederThreads = 32 * kFeederWarps;
   static constexpr int kThreads = kConsumers * (kFeederThreads + kConsumerThreads);
   static constexpr int kFeederRegisters = kSplit ? 40 : 56, kConsumerRegisters = kSplit ? 216 : 224;
   static constexpr int kMaxStages = 12;
@@ -114,7 +115,6 @@ struct DirectShared {
   Barrier empty[Traits::kConsumers][Traits::kMaxStages];  // read
   Barrier weights;
   TileNote notes[Traits::kConsumers][Traits::kMaxStages];
-  uint2 extremes[Traits::kConsumers][Traits::kFeederThreads / 32];  // of each warp's part of a tile
   float bias[Traits::kCo];
   float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
 

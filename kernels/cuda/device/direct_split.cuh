@@ -1,0 +1,183 @@
+#pragma once
+
+#include <cuda_fp16.h>
+
+#include <upconv/kernels/cuda/device/direct_producer.cuh>
+
+/// The feeders of fp32: they fetch, and turn every tile in place into numbers that the matrix units take,
+/// once for an element and not once for every thread that reads it. A warp has tiles of its own, every fourth
+/// of the ring, so that the long chain of a tile's instructions runs beside those of three others.
+///
+///   pairs  x * 2^s = h + l * 2^-11 in f16: s lets the tile's largest magnitude be in [2^14, 2^15). Down to
+///   2^-14,
+///          over 28 binary orders, h and l hold 22 bits or more. What is smaller is left for another tile of
+///          the same chunk, with an s of its own: rare in practice, but no input is computed worse than
+///          another. Afterwards row 8i + c (i < 2, c < 4) holds the pairs h of channels 8i + c and 8i + 4 +
+///          c, and row 8i + 4 + c their l.
+///   wide   tiles of tiny numbers, whose low part would be no TF32 number, are scaled.
+namespace upconv::kernels::cuda::device {
+
+/// Calls visit(two columns of a row, the same two of the row that is converted with it) for a lane's part of
+/// a tile; in `wide` rows stand alone, and every other visit is for the lower half of the tile.
+template <class Traits, class Visit>
+__device__ __forceinline__ void for_each_unit(std::uint32_t* tile, int lane, Visit&& visit) {
+  constexpr int kUnits = Traits::kPitch / 2;  // of a row
+  static_assert(Traits::kPitch == 72, "8 rows of 36 units are 9 for each lane");
+#pragma unroll
+  for (int i = 0; i < 9; ++i) {
+    const int unit = lane + 32 * i;
+    const int skipped = Traits::kPairs && unit >= 4 * kUnits ? 4 * Traits::kPitch : 0;  // rows 4 to 7
+    visit(reinterpret_cast<uint2*>(tile + 2 * unit + skipped));
+  }
+}
+
+/// Twice the bits of infinity. (Twice the bits: without the sign, in the order of the magnitudes.)
+constexpr std::uint32_t kTwiceInfinity = 0xff000000u;
+
+/// Of twice the bits of a tile's elements the largest and, less one, the smallest but zero.
+template <class Traits>
+__device__ __forceinline__ uint2 extremes_of(std::uint32_t* tile, int lane) {
+  uint2 all{0, 0xffffffffu};
+  const auto take = [&](std::uint32_t x) {
+    all.x = max(all.x, 2 * x);
+    all.y = min(all.y, 2 * x - 1);
+  };
+  for_each_unit<Traits>(tile, lane, [&](const uint2* unit) {
+    const uint2 x = *unit;
+    take(x.x), take(x.y);
+    if constexpr (Traits::kPairs) {
+      const uint2 beside = unit[2 * Traits::kPitch];
+      take(beside.x), take(beside.y);
+    }
+  });
+  return {__reduce_max_sync(0xffffffffu, all.x), __reduce_min_sync(0xffffffffu, all.y)};
+}
+
+/// The largest of twice the bits below `limit`.
+template <class Traits>
+__device__ __forceinline__ std::uint32_t largest_below(std::uint32_t* tile, std::uint32_t limit, int lane) {
+  std::uint32_t largest = 0;
+  const auto take = [&](std::uint32_t x) { largest = max(largest, 2 * x < limit ? 2 * x : 0); };
+  for_each_unit<Traits>(tile, lane, [&](const uint2* unit) {
+    const uint2 x = *unit, beside = unit[2 * Traits::kPitch];
+    take(x.x), take(x.y), take(beside.x), take(beside.y);
+  });
+  return __reduce_max_sync(0xffffffffu, largest);
+}
+
+/// Elements of two channels become their pair of h and their pair of l.
+__device__ __forceinline__ void split(std::uint32_t& first, std::uint32_t& second, float scale) {
+  const float2 x{__uint_as_float(first) * scale, __uint_as_float(second) * scale};
+  const __half2 high = __float22half2_rn(x);
+  const float2 back = __half22float2(high);
+  const __half2 low = __floats2half2_rn((x.x - back.x) * 0x1p11f, (x.y - back.y) * 0x1p11f);
+  first = *reinterpret_cast<const std::uint32_t*>(&high);
+  second = *reinterpret_cast<const std::uint32_t*>(&low);
+}
+
+/// Converts a fetched tile in place: of its elements those below `limit`, given as twice the bits, which
+/// becomes the limit of the chunk's next tile if the note says that there is one.
+template <class Traits>
+__device__ __forceinline__ TileNote split_tile(std::uint32_t* tile, std::uint32_t& limit, int lane) {
+  uint2 extremes = extremes_of<Traits>(tile, lane);
+  const bool first = limit == kTwiceInfinity;  // takes infinities and NaNs along
+  if (extremes.x >= limit) extremes.x = largest_below<Traits>(tile, limit, lane);
+  const int scale = min(14 - (static_cast<int>(extremes.x >> 24) - 127), 126);
+  // Past 2^113, even the smallest denormal has all its bits in h and l.
+  const std::uint32_t floor = scale < 113 ? static_cast<std::uint32_t>(127 - 14 - scale) << 24 : 0;
+  const bool more = floor != 0 && extremes.y < floor - 1, all = first && !more;
+  const float factor = power_of_two(scale);
+  for_each_unit<Traits>(tile, lane, [&](uint2* unit) {
+    uint2 x = *unit, beside = unit[2 * Traits::kPitch];
+    if (!all) {
+      const auto drop = [&](std::uint32_t& v) {
+        if (2 * v < floor || (!first && 2 * v >= limit)) v = 0;
+      };
+      drop(x.x), drop(x.y), drop(beside.x), drop(beside.y);
+    }
+    split(x.x, beside.x, factor);
+    split(x.y, beside.y, factor);
+    *unit = x;
+    unit[2 * Traits::kPitch] = beside;
+  });
+  limit = more ? floor : kTwiceInfinity;
+  return {-scale, more};
+}
+
+/// In TF32 only what is tiny is touched.
+template <class Traits>
+__device__ __forceinline__ TileNote scale_tile(std::uint32_t* tile, int lane) {
+  if (extremes_of<Traits>(tile, lane).x >= (127u - 63u) << 24) return {0, 0};
+  for_each_unit<Traits>(tile, lane, [&](uint2* unit) {
+    const uint2 x = *unit;
+    *unit = {__float_as_uint(__uint_as_float(x.x) * 0x1p63f),
+             __float_as_uint(__uint_as_float(x.y) * 0x1p63f)};
+  });
+  return {-63, 0};
+}
+
+/// The feeder threads of one consumer. Tiles of a warp lie in every kFeederWarps'th stage, and no other
+/// warp's do.
+template <class Traits>
+requires(Traits::kSplit) __device__ __forceinline__
+    void feed(DirectShared<Traits>& shared, const CUtensorMap& map, const DirectArguments& p, int consumer,
+              int group, int worker, int thread) {
+  constexpr int kWarps = Traits::kFeederWarps;
+  const int lane = thread % 32, warp = __shfl_sync(0xffffffffu, thread / 32, 0);
+  unsigned char* ring = shared.ring(consumer, p.stages);
+  ChunkCursor<Traits> ahead(p, worker);
+  // Whether this warp's next chunk would be the first past the last one.
+  bool after_last = warp > 0 ? ahead.skip(p, warp) : !ahead.valid(p);
+  RepeatingRingCursor empty(1), full(0);
+  empty.stage = full.stage = warp;
+  const auto fetch = [&](const ChunkCursor<Traits>& chunk, int stage) {
+    empty.wait(shared.empty[consumer], stage);
+    void* tile = ring + stage * Traits::kChunkBytes;
+    Barrier& done = shared.full[consumer][stage];
+    if (!p.boxes) {
+      fetch_words<Traits, 32>(chunk, p, group, tile, done, lane);
+    } else if (lane == 0) {
+      fetch_box<Traits>(chunk, map, p, group, tile, done);
+    }
+  };
+  ChunkCursor<Traits> chunk = ahead;
+  int lead = p.stages / kWarps > 2 ? 2 : 1;  // fetched before the first is converted
+  std::uint32_t limit = kTwiceInfinity;
+#pragma unroll 1
+  while (chunk.valid(p)) {
+    const bool again = limit != kTwiceInfinity;  // the rest of the same chunk
+    if (again || ahead.valid(p)) {
+      ChunkCursor<Traits> next = ahead;
+      if (again) next = chunk;
+      fetch(next, again ? full.stage : empty.stage);
+      if (!again) {
+        after_last = ahead.skip(p, kWarps);
+        empty.skip(kWarps, p.stages);
+      }
+    }
+    if (lead > 1) {
+      --lead;
+      continue;
+    }
+    full.wait(shared.full[consumer]);
+    auto* tile = reinterpret_cast<std::uint32_t*>(ring + full.stage * Traits::kChunkBytes);
+    TileNote note;
+    if constexpr (Traits::kPairs) {
+      note = split_tile<Traits>(tile, limit, lane);
+    } else {
+      note = scale_tile<Traits>(tile, lane);
+    }
+    if (lane == 0) shared.notes[consumer][full.stage] = note;
+    hand_over(shared.ready[consumer][full.stage], lane);
+    if (note.more != 0) continue;
+    chunk.skip(p, kWarps);
+    full.skip(kWarps, p.stages);
+  }
+  if (!after_last) return;
+  // The consumer looks one chunk ahead, past the last one too; what it finds there it does not use.
+  empty.wait(shared.empty[consumer]);
+  if (lane == 0) shared.notes[consumer][empty.stage] = TileNote{0, 0};
+  hand_over(shared.ready[consumer][empty.stage], lane);
+}
+
+}  // namespace upconv::kernels::cuda::device
