@@ -6,9 +6,9 @@
     bench/compare_pytorch.py --from-json run.json --markdown run.md --plot run.png  needs no GPU
 
 PyTorch computes each layer in NCHW and in channels_last, by conv_transpose2d and, where the stride is 1, by conv2d
-with flipped weights; cudnn.benchmark is on. Every result is compared with float64 before anything is timed. Times are
-medians of CUDA events around blocks of calls, eager and replayed from a CUDA graph. Exit code 1 if an error is too
-large: such a layer is not timed.
+with flipped weights, each with cudnn.benchmark off (its default) and on (tuned). Every result is compared with float64
+before anything is timed. Times are medians of CUDA events around blocks of calls, eager and replayed from a CUDA graph.
+Exit code 1 if an error is too large: such a layer is not timed.
 
 Needs PyTorch with CUDA and the target upconv_conv of a build with UPCONV_BUILD_BENCH; the plot needs matplotlib.
 """
@@ -37,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--modes", default=",".join(SUFFIX), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=9, help="of each, in turn; default: %(default)s")
     parser.add_argument("--block", type=float, default=20, help="milliseconds timed at once; default: %(default)s")
-    parser.add_argument("--quick", action="store_true", help="the flagship in 3 rounds, with a summary")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of blocks of 15 ms, with a summary")
     parser.add_argument("--library", type=Path, default=ROOT / "build-gpu/bench/libupconv_conv.so", metavar="FILE")
     parser.add_argument("--commit", help="what to record where git does not say it")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -142,7 +142,7 @@ def write_plot(run: dict, path: Path) -> None:
 def main() -> int:
     arguments = parse_arguments()
     if arguments.quick:
-        arguments.rounds = 3
+        arguments.rounds, arguments.block = 3, 15
     if arguments.from_json:
         run = read_run(arguments.from_json)
         print(comparison_report.heading(run))

@@ -5,9 +5,16 @@ A run is a dict: gpu, driver, cuda, torch, cudnn, commit, date, command, rounds,
 
 from __future__ import annotations
 
-from conv_problem import FLAGSHIP
+from conv_problem import DEFAULT, FLAGSHIP
 
-PEERS = ("NCHW", "channels_last", "conv2d NCHW", "conv2d channels_last")
+OPERATIONS = ("NCHW", "channels_last", "conv2d NCHW", "conv2d channels_last")
+PEERS = (*OPERATIONS, *(operation + DEFAULT for operation in OPERATIONS))  # with cudnn.benchmark on, and off
+# What upconv is held against, each the fastest of several ways.
+RIVALS = {
+    "NCHW default": ("NCHW" + DEFAULT,),
+    "NCHW tuned": ("NCHW",),
+    "best channels_last": tuple(peer for peer in PEERS if "channels_last" in peer),
+}
 
 
 def median(row: dict, who: str, kind: str = "graph") -> float | None:
@@ -16,13 +23,13 @@ def median(row: dict, who: str, kind: str = "graph") -> float | None:
     return times[kind]["median"] if times else None
 
 
-def best_peer(row: dict, kind: str = "graph") -> float | None:
-    """Milliseconds of PyTorch's fastest way."""
-    return min((t for t in (median(row, peer, kind) for peer in PEERS) if t is not None), default=None)
+def best_peer(row: dict, kind: str = "graph", peers: tuple[str, ...] = PEERS) -> float | None:
+    """Milliseconds of the fastest of these ways of PyTorch."""
+    return min((t for t in (median(row, peer, kind) for peer in peers) if t is not None), default=None)
 
 
-def speedup(row: dict, kind: str = "graph") -> float | None:
-    ours, theirs = median(row, "upconv", kind), best_peer(row, kind)
+def speedup(row: dict, kind: str = "graph", peers: tuple[str, ...] = PEERS) -> float | None:
+    ours, theirs = median(row, "upconv", kind), best_peer(row, kind, peers)
     return theirs / ours if ours and theirs else None
 
 
@@ -71,8 +78,9 @@ def milliseconds(value: float | None) -> str:
     return format(value, ".4f" if value < 0.1 else ".3f" if value < 10 else ".2f")
 
 
-COLUMNS = (f"{'layer':24} {'mode':5}{'upconv ms':>10}{'NCHW':>9}{'ch_last':>9}{'conv2d':>9}{'c2d_last':>9}"
-           f"{'speed-up':>9}{'TFLOP/s':>9}{'roof':>6}{'spread':>7}{'error':>10}  kernel")
+# The rivals, in milliseconds and in upconv's speed-up.
+COLUMNS = (f"{'layer':24} {'mode':5}{'upconv ms':>10}{'default':>9}{'tuned':>9}{'ch_last':>9}"
+           f"{'/ deflt':>8}{'/ tuned':>8}{'/ ch_l.':>8}{'TFLOP/s':>9}{'roof':>6}{'spread':>7}{'error':>10}  kernel")
 
 
 def product_rates(run: dict) -> str:
@@ -91,30 +99,36 @@ def line(row: dict, ceilings: dict) -> str:
     start = f"{row['name']:24} {row['mode']:5}"
     if row["failed"]:
         return f"{start} FAILED: {row['failed']}"
-    times = "".join(f"{milliseconds(median(row, peer)) or '-':>9}" for peer in PEERS)
-    return (f"{start}{milliseconds(median(row, 'upconv')):>10}{times}{number(speedup(row), '.2f', 'x'):>9}"
+    times = "".join(f"{milliseconds(best_peer(row, peers=peers)) or '-':>9}" for peers in RIVALS.values())
+    ratios = "".join(f"{number(speedup(row, peers=peers), '.2f', 'x') or '-':>8}" for peers in RIVALS.values())
+    return (f"{start}{milliseconds(median(row, 'upconv')):>10}{times}{ratios}"
             f"{number(tflops(row), '.1f'):>9}{number(roof_share(row, ceilings), '.0%'):>6}"
             f"{number(spread(row), '.1%'):>7}{row['errors']['upconv']:>10.2e}  {row['kernel']}")
 
 
 def summary(row: dict) -> str:
-    """The row in few words: upconv, and the faster of PyTorch's two ways in each layout."""
+    """The row in few words: upconv and its rivals."""
     start = f"{row['mode']:5}"
     if row["failed"]:
         return f"{start} FAILED: {row['failed']}"
-    layouts = []
-    for layout in ("NCHW", "channels_last"):
-        times = [time for time in (median(row, layout), median(row, f"conv2d {layout}")) if time is not None]
-        layouts.append(f"{layout} {milliseconds(min(times, default=None)) or '-':>5}")
-    return (f"{start} upconv {milliseconds(median(row, 'upconv')):>6} ms, PyTorch {', '.join(layouts)}, "
-            f"{number(speedup(row), '.2f', 'x')}, error {row['errors']['upconv']:.2e} of {row['bound']:.2e}")
+    rivals = []
+    for name, peers in RIVALS.items():
+        ratio = number(speedup(row, peers=peers), ".2f", "x")
+        rivals.append(f"{name} {milliseconds(best_peer(row, peers=peers)) or '-':>5} ({ratio or '-'})")
+    return (f"{start} upconv {milliseconds(median(row, 'upconv')):>6} ms, PyTorch {', '.join(rivals)}, "
+            f"error {row['errors']['upconv']:.2e} of {row['bound']:.2e}")
 
 
-def cell(row: dict, who: str) -> str:
-    """Milliseconds of a graph's replay and, in brackets, of eager calls."""
-    if median(row, who) is None:
-        return ""
-    return f"{milliseconds(median(row, who))} ({milliseconds(median(row, who, 'eager'))})"
+def cell(row: dict, *ways: str) -> str:
+    """Milliseconds of the fastest, of a graph's replay and, in brackets, of eager calls."""
+    graph, called = best_peer(row, "graph", ways), best_peer(row, "eager", ways)
+    return "" if graph is None else f"{milliseconds(graph)} ({milliseconds(called)})"
+
+
+def ratio(row: dict, peers: tuple[str, ...]) -> str:
+    """upconv's speed-up, in the same way."""
+    graph, called = speedup(row, "graph", peers), speedup(row, "eager", peers)
+    return "" if graph is None else f"{number(graph, '.2f')} ({number(called, '.2f')})"
 
 
 def table(columns: list[tuple[str, str]], lines: list[list[str]]) -> str:
@@ -126,17 +140,24 @@ def table(columns: list[tuple[str, str]], lines: list[list[str]]) -> str:
 
 
 def times_table(rows: list[dict]) -> str:
-    columns = [("layer", "---"), ("mode", "---"), ("upconv", "---:"), ("PyTorch NCHW", "---:"),
-               ("channels_last", "---:"), ("conv2d NCHW", "---:"), ("conv2d channels_last", "---:"),
-               ("best / upconv", "---:")]
+    """upconv and its rivals."""
+    columns = [("layer", "---"), ("mode", "---"), ("upconv", "---:"), *((name, "---:") for name in RIVALS),
+               *((f"{name} / upconv", "---:") for name in RIVALS)]
     lines = []
     for row in rows:
         if row["failed"]:
-            lines.append([row["name"], row["mode"], f"failed: {row['failed']}", *[""] * 5])
+            lines.append([row["name"], row["mode"], f"failed: {row['failed']}", *[""] * (2 * len(RIVALS))])
             continue
-        ratio = f"{number(speedup(row), '.2f')} ({number(speedup(row, 'eager'), '.2f')})"
-        lines.append([row["name"], row["mode"], *(cell(row, who) for who in ("upconv", *PEERS)), ratio])
+        lines.append([row["name"], row["mode"], cell(row, "upconv"), *(cell(row, *peers) for peers in RIVALS.values()),
+                      *(ratio(row, peers) for peers in RIVALS.values())])
     return table(columns, lines)
+
+
+def peers_table(rows: list[dict]) -> str:
+    """All of PyTorch's ways, and upconv beside the fastest of them."""
+    columns = [("layer", "---"), ("mode", "---"), *((peer, "---:") for peer in PEERS), ("fastest / upconv", "---:")]
+    return table(columns, [[row["name"], row["mode"], *(cell(row, peer) for peer in PEERS), ratio(row, PEERS)]
+                           for row in rows if not row["failed"]])
 
 
 def rates_table(rows: list[dict], ceilings: dict) -> str:
@@ -156,11 +177,14 @@ def rates_table(rows: list[dict], ceilings: dict) -> str:
 
 def errors_table(rows: list[dict]) -> str:
     columns = [("layer", "---"), ("mode", "---"), ("upconv", "---:"), ("may be", "---:"), ("plain fp32 loop", "---:"),
-               ("rounding the exact result", "---:"), *((f"PyTorch {peer}" if i == 0 else peer, "---:")
-                                                         for i, peer in enumerate(PEERS))]
+               ("rounding the exact result", "---:"), *((f"PyTorch {operation}" if i == 0 else operation, "---:")
+                                                         for i, operation in enumerate(OPERATIONS))]
     lines = []
     for row in rows:
-        errors = [number(row["errors"].get(peer), ".2e") for peer in PEERS]
+        errors = []
+        for operation in OPERATIONS:  # the larger error of its two settings
+            both = [row["errors"][peer] for peer in (operation, operation + DEFAULT) if peer in row["errors"]]
+            errors.append(number(max(both, default=None), ".2e"))
         rounding = number(row["rounding_error"], ".2e") if row["mode"].endswith("16") else ""
         lines.append([row["name"], row["mode"], f"{row['errors']['upconv']:.2e}", f"{row['bound']:.2e}",
                       number(row["errors"].get("plain loop"), ".2e"), rounding, *errors])
@@ -181,10 +205,14 @@ def markdown(run: dict) -> str:
         f"    {run['command']}\n",
         f"Ceilings measured in the same run: a copy within the GPU {ceilings['bytes_per_second'] * 1e-12:.2f} TB/s; "
         f"8192 x 8192 matrix products by PyTorch, TFLOP/s: {product_rates(run)}. The roof in fp32 is "
-        f"{ceilings['flops_per_second']['fp32'] * 1e-12:.0f}: a third of TF32's or the fp32 product, the larger.\n",
-        f"Milliseconds, median of {run['rounds']} rounds in turn, of a CUDA graph's replay (of eager calls). PyTorch "
-        "has cudnn.benchmark on; conv2d is the same layer with flipped weights, where the stride is 1.\n",
+        f"{ceilings['flops_per_second']['fp32'] * 1e-12:.0f}: a third of f16's or the fp32 product, the larger.\n",
+        f"Milliseconds, median of {run['rounds']} rounds in turn, of a CUDA graph's replay (of eager calls). PyTorch's "
+        "conv_transpose2d in NCHW with cudnn.benchmark off, as it is by default, and on (tuned); and its fastest way "
+        "in channels_last.\n",
         times_table(rows),
+        "PyTorch's ways: tuned, if nothing else is said; conv2d is the same layer with flipped weights, where the "
+        "stride is 1.\n",
+        peers_table(rows),
         rates_table(rows, ceilings),
         "Relative L2 error against float64:\n",
         errors_table(rows),

@@ -14,6 +14,8 @@ PATTERN = re.compile(
 SUFFIX = {"fp32": "_f32", "tf32": "_tf32", "f16": "_f16", "bf16": "_bf16"}
 ELEMENT_BYTES = {"fp32": 4, "tf32": 4, "f16": 2, "bf16": 2}
 
+DEFAULT = " (default)"  # how PyTorch's ways are called with cudnn.benchmark off
+
 FLAGSHIP = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1"
 FLAGSHIP_PRODUCTS = 32 * 3 * 7  # of an output
 

@@ -63,10 +63,10 @@ double bytes_moved(const kernels::ConvProblem& problem) {
 
 GpuCeilings::GpuCeilings(ExecutionContext& ctx) : bytes_per_second_(copy_rate(ctx)) {
   flops_per_second_["tf32"] = product_rate(ctx, DType::f32, Precision::tf32);
-  flops_per_second_["f32"] =
-      std::max(product_rate(ctx, DType::f32, Precision::fp32), flops_per_second_["tf32"] / 3);
   flops_per_second_["f16"] = product_rate(ctx, DType::f16, Precision::fp32);
   flops_per_second_["bf16"] = product_rate(ctx, DType::bf16, Precision::fp32);
+  flops_per_second_["f32"] =
+      std::max(product_rate(ctx, DType::f32, Precision::fp32), flops_per_second_["f16"] / 3);
 }
 
 double GpuCeilings::seconds(const kernels::ConvProblem& problem) const {

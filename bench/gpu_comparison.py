@@ -2,26 +2,63 @@
 
 Both take their output from PyTorch's allocator in every call. Inputs are standard normal and rotate through as many
 buffers as it takes to leave the L2; outputs stay alive for a round, so they do too.
+
+PyTorch is timed with cudnn.benchmark off, as it is by default, and on. It remembers what it chose for a shape whichever
+the setting was, but each host thread remembers for itself; so what runs with the default has a thread of its own.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from conv_problem import SUFFIX, ConvProblem, error_bound
+from conv_problem import DEFAULT, SUFFIX, ConvProblem, error_bound
 from upconv_conv import Layer, Library
 
 DTYPE = {"fp32": torch.float32, "tf32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 Call = Callable[[int], torch.Tensor]  # of the number of a buffer
+Work = Callable[[], None]
 
 
 def use_mode(mode: str) -> None:
     torch.backends.cuda.matmul.allow_tf32 = mode == "tf32"
     torch.backends.cudnn.allow_tf32 = mode == "tf32"
     torch.backends.cudnn.benchmark = True  # PyTorch picks cuDNN's fastest by trying
+
+
+def here(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+class DefaultThread:
+    """Runs functions one by one in another host thread, on `stream`, with cudnn.benchmark off."""
+
+    def __init__(self, stream: torch.cuda.Stream):
+        def start() -> None:  # both settings are the thread's own
+            torch.set_grad_enabled(False)
+            torch.cuda.set_stream(stream)
+
+        self.pool = ThreadPoolExecutor(1, initializer=start)
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        torch.backends.cudnn.benchmark = False
+        try:
+            return self.pool.submit(function, *arguments).result()
+        finally:
+            torch.backends.cudnn.benchmark = True
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to compute the problem, and what runs functions that call it: `here` or a DefaultThread."""
+
+    call: Call
+    run: Callable[..., Any] = here
 
 
 class Operands:
@@ -53,7 +90,7 @@ class Operands:
         finally:
             torch.backends.cudnn.enabled = True
 
-    def peers(self) -> dict[str, Call]:
+    def peers(self, default_thread: DefaultThread) -> dict[str, Way]:
         """PyTorch's ways to compute the problem, by name."""
         p = self.problem
         last = [x.contiguous(memory_format=torch.channels_last) for x in self.xs]
@@ -71,7 +108,8 @@ class Operands:
             options = dict(padding=pad, dilation=(p.dilation_h, p.dilation_w), groups=p.groups)
             calls["conv2d NCHW"] = lambda i: torch.nn.functional.conv2d(self.xs[i], flipped, **options)
             calls["conv2d channels_last"] = lambda i: torch.nn.functional.conv2d(last[i], flipped_last, **options)
-        return calls
+        tuned = {name: Way(call) for name, call in calls.items()}
+        return tuned | {name + DEFAULT: Way(call, default_thread) for name, call in calls.items()}
 
 
 def relative_errors(operands: Operands, outputs: dict[str, torch.Tensor]) -> tuple[dict[str, float], float]:
@@ -98,7 +136,7 @@ class Timer:
         self.stream = stream
         self.block = block
 
-    def time(self, work: Callable[[], None], times: int) -> float:
+    def time(self, work: Work, times: int) -> float:
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record(self.stream)
         for _ in range(times):
@@ -107,29 +145,28 @@ class Timer:
         end.synchronize()
         return begin.elapsed_time(end) / times
 
-    def alternate(self, works: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    def alternate(self, works: dict[str, tuple[Work, Way]], rounds: int) -> dict[str, list[float]]:
         """Runs the works in turn, `rounds` times; a block is timed after half a block that is not."""
-        times = {name: max(1, round(self.block / self.time(work, 1))) for name, work in works.items()}
+        times = {name: max(1, round(self.block / way.run(self.time, work, 1))) for name, (work, way) in works.items()}
         samples: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(rounds):
-            for name, work in works.items():
-                self.time(work, (times[name] + 1) // 2)
-                samples[name].append(self.time(work, times[name]))
+            for name, (work, way) in works.items():
+                way.run(self.time, work, (times[name] + 1) // 2)
+                samples[name].append(way.run(self.time, work, times[name]))
         return samples
 
 
-def eager(call: Call, count: int) -> Callable[[], None]:
+def eager(call: Call, outputs: list[torch.Tensor | None]) -> Work:
     """A round through the buffers. Every output lives until its buffer's next turn."""
-    outputs: list[torch.Tensor | None] = [None] * count
 
     def work() -> None:
-        for i in range(count):
+        for i in range(len(outputs)):
             outputs[i] = call(i)
 
     return work
 
 
-def captured(call: Call, count: int, stream: torch.cuda.Stream) -> Callable[[], None]:
+def captured(call: Call, count: int, stream: torch.cuda.Stream) -> Work:
     """The same round as a CUDA graph."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
@@ -138,15 +175,17 @@ def captured(call: Call, count: int, stream: torch.cuda.Stream) -> Callable[[], 
     return graph.replay
 
 
-def measure(calls: dict[str, Call], count: int, timer: Timer, rounds: int) -> dict[str, dict]:
-    """Milliseconds of each call, eager and replayed: median, least, largest, and their distance over the median."""
-    works: dict[str, Callable[[], None]] = {}
-    for name, call in calls.items():
-        works[f"eager {name}"] = eager(call, count)
-        works[f"eager {name}"]()  # warms up
-        works[f"graph {name}"] = captured(call, count, timer.stream)
+def measure(ways: dict[str, Way], count: int, timer: Timer, rounds: int) -> dict[str, dict]:
+    """Milliseconds of each way, eager and replayed: median, least, largest, and their distance over the median."""
+    works: dict[str, tuple[Work, Way]] = {}
+    outputs: list[torch.Tensor | None] = [None] * count  # of whichever runs
+    for name, way in ways.items():
+        work = eager(way.call, outputs)
+        way.run(work)  # warms up
+        works[f"eager {name}"] = work, way
+        works[f"graph {name}"] = way.run(captured, way.call, count, timer.stream), way
     samples = timer.alternate(works, rounds)
-    result: dict[str, dict] = {name: {} for name in calls}
+    result: dict[str, dict] = {name: {} for name in ways}
     for key, values in samples.items():
         kind, name = key.split(" ", 1)
         values = [value / count for value in values]
@@ -155,7 +194,8 @@ def measure(calls: dict[str, Call], count: int, timer: Timer, rounds: int) -> di
     return result
 
 
-def compare(library: Library, name: str, text: str, mode: str, timer: Timer, rounds: int) -> dict:
+def compare(library: Library, name: str, text: str, mode: str, timer: Timer, rounds: int,
+            default_thread: DefaultThread) -> dict:
     """A row of the report: the problem checked and, if upconv is right, timed."""
     use_mode(mode)
     problem = ConvProblem.parse(text)
@@ -173,7 +213,7 @@ def compare(library: Library, name: str, text: str, mode: str, timer: Timer, rou
         return torch.empty(problem.y_shape, dtype=DTYPE[mode], device="cuda")
 
     ours = layer()
-    peers = operands.peers()
+    peers = operands.peers(default_thread)
     outputs = {"upconv": run(ours, operands.xs[0], output().fill_(float("nan")))}
     if mode == "fp32":
         plain = layer("cuda.plain")
@@ -181,7 +221,7 @@ def compare(library: Library, name: str, text: str, mode: str, timer: Timer, rou
     skipped = {}
     for peer in list(peers):
         try:
-            outputs[peer] = peers[peer](0)
+            outputs[peer] = peers[peer].run(peers[peer].call, 0)
         except RuntimeError as error:  # cuDNN cannot do everything
             skipped[peer] = str(error)
             del peers[peer]
@@ -201,8 +241,8 @@ def compare(library: Library, name: str, text: str, mode: str, timer: Timer, rou
         if not errors[peer] <= 0.02:
             row["failed"] = f"PyTorch {peer} computes something else: its relative error is {errors[peer]:.2e}"
     if not row["failed"]:
-        calls = {"upconv": lambda i: run(ours, operands.xs[i], output()), **peers}
-        row["times"] = measure(calls, operands.count, timer, rounds)
+        ways = {"upconv": Way(lambda i: run(ours, operands.xs[i], output())), **peers}
+        row["times"] = measure(ways, operands.count, timer, rounds)
     torch.cuda.synchronize()
     ours.close()
     return row
@@ -210,12 +250,12 @@ def compare(library: Library, name: str, text: str, mode: str, timer: Timer, rou
 
 def ceilings(timer: Timer) -> dict:
     """What the GPU can do: a large copy, counting bytes read and written, and products of 8192 x 8192 matrices by
-    PyTorch in every mode. In fp32 the larger of that and a third of TF32's, since three TF32 products make one of
+    PyTorch in every mode. In fp32 the larger of that and a third of f16's, since three f16 products make one of
     fp32."""
     source = torch.randn(2**28, device="cuda")
     target = torch.empty_like(source)
 
-    def fastest(work: Callable[[], None]) -> float:
+    def fastest(work: Work) -> float:
         work()
         return 1e-3 * min(timer.time(work, 4) for _ in range(5))
 
@@ -231,7 +271,7 @@ def ceilings(timer: Timer) -> dict:
     return {
         "bytes_per_second": bandwidth,
         "matrix_flops_per_second": rates,
-        "flops_per_second": {**rates, "fp32": max(rates["fp32"], rates["tf32"] / 3)},
+        "flops_per_second": {**rates, "fp32": max(rates["fp32"], rates["f16"] / 3)},
     }
 
 
@@ -246,10 +286,11 @@ def compare_all(library: Library, problems: list[tuple[str, str]], modes: list[s
     """Compares every problem in every mode; the ceilings and each row go to `report` as soon as they are there."""
     stream = torch.cuda.Stream()
     timer = Timer(stream, block)
+    default_thread = DefaultThread(stream)
     with torch.no_grad(), torch.cuda.stream(stream):
         limits = ceilings(timer)
         for text, name in problems:
             for mode in modes:
-                report(limits, compare(library, name, text, mode, timer, rounds))
+                report(limits, compare(library, name, text, mode, timer, rounds, default_thread))
                 torch.cuda.empty_cache()
         stream.synchronize()

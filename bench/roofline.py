@@ -15,11 +15,18 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from comparison_report import PEERS, best_peer, median  # noqa: E402
+from conv_problem import DEFAULT  # noqa: E402
 
 COLORS = {"fp32": "#6a3d9a", "tf32": "#1f6fb4", "f16": "#d95f02", "bf16": "#1b8a5a"}
 MARKERS = {"NCHW": "s", "channels_last": "^", "conv2d NCHW": "D", "conv2d channels_last": "v"}
+TUNED, DEFAULT_FILL = "white", "#cfcfcf"
 INK = "#3a3a3a"
 SLOWER = "#c0392b"
+
+
+def look(peer: str) -> tuple[str, str]:
+    """Marker and fill of one of PyTorch's ways: an operation has a marker, a setting a fill."""
+    return MARKERS[peer.removesuffix(DEFAULT)], DEFAULT_FILL if peer.endswith(DEFAULT) else TUNED
 
 
 def rate(row: dict, milliseconds: float) -> float:
@@ -83,9 +90,10 @@ def draw_layer(axes: plt.Axes, row: dict, shift: float, name_side: int) -> None:
     x = row["flops"] / row["bytes"] * 2**shift
     ours, best = rate(row, median(row, "upconv")), rate(row, best_peer(row))
     axes.plot([x, x], [best, ours], color=color, linewidth=1, alpha=0.5, zorder=3)
-    for peer, marker in MARKERS.items():
+    for peer in PEERS:
         if time := median(row, peer):
-            axes.plot(x, rate(row, time), marker, markersize=6.5, color="white", markeredgecolor=color,
+            marker, fill = look(peer)
+            axes.plot(x, rate(row, time), marker, markersize=6.5, color=fill, markeredgecolor=color,
                       markeredgewidth=1.3, zorder=4)
     axes.plot(x, ours, "o", markersize=9, color=color, markeredgecolor="white", markeredgewidth=1, zorder=5)
 
@@ -102,7 +110,7 @@ def draw_layer(axes: plt.Axes, row: dict, shift: float, name_side: int) -> None:
 
 def add_legend(axes: plt.Axes, rows: list[dict]) -> None:
     drawn = [peer for peer in PEERS if any(median(row, peer) for row in rows)]
-    entries = [("upconv", "o", INK)] + [(f"PyTorch {peer}", MARKERS[peer], "white") for peer in drawn]
+    entries = [("upconv", "o", INK)] + [(f"PyTorch {peer}", *look(peer)) for peer in drawn]
     handles = [plt.Line2D([], [], linestyle="", marker=marker, markersize=7, color=fill, markeredgecolor=INK,
                           label=name) for name, marker, fill in entries]
     axes.legend(handles=handles, loc="lower right", frameon=False, fontsize=9, labelcolor=INK)

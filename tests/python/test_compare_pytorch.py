@@ -43,7 +43,8 @@ def make_run() -> dict:
         "gpu": "a GPU", "driver": "1.2", "cuda": "13.0", "torch": "2.11", "cudnn": "9.19", "commit": "abc", "rounds": 9,
         "date": "2026-01-01", "command": "bench/compare_pytorch.py --suite",
         "ceilings": {"bytes_per_second": 4e12, "matrix_flops_per_second": rates, "flops_per_second": rates},
-        "rows": [make_row(FLAGSHIP, "tf32", 0.5, {"NCHW": 2.0, "channels_last": 1.5, "conv2d NCHW": 1.25}),
+        "rows": [make_row(FLAGSHIP, "tf32", 0.5, {"NCHW": 2.0, "channels_last": 1.75, "conv2d NCHW": 1.25,
+                                                  "NCHW (default)": 2.5, "channels_last (default)": 1.5}),
                  make_row(STRIDED, "tf32", 0.01, {"NCHW": 0.02, "channels_last": 0.03}),
                  make_row(STRIDED, "f16", 0.0, {}, failed="its error is too large")],
     }
@@ -85,6 +86,8 @@ class Report(unittest.TestCase):
         row, ceilings = run["rows"][0], run["ceilings"]
         self.assertEqual(report.best_peer(row), 1.25)
         self.assertEqual(report.speedup(row), 2.5)
+        self.assertEqual([report.best_peer(row, peers=peers) for peers in report.RIVALS.values()], [2.5, 2.0, 1.5])
+        self.assertEqual([report.speedup(row, peers=peers) for peers in report.RIVALS.values()], [5.0, 4.0, 3.0])
         self.assertAlmostEqual(report.tflops(row), 360.78, places=2)
         self.assertAlmostEqual(report.roof_share(row, ceilings), 0.902, places=3)
         self.assertAlmostEqual(report.memory_share(row, ceilings), 0.537, places=3)
@@ -95,17 +98,23 @@ class Report(unittest.TestCase):
     def test_lines_for_the_terminal(self) -> None:
         run = make_run()
         lines = [report.line(row, run["ceilings"]) for row in run["rows"]]
-        self.assertEqual(lines[0].split(), ["flagship", "tf32", "0.500", "2.000", "1.500", "1.250", "-", "2.50x",
-                                            "360.8", "90%", "10.0%", "2.96e-04", "cuda.fast"])
-        self.assertRegex(lines[1], r"^strided +tf32 +0\.0100 +0\.0200 +0\.0300 +- +- +2\.00x")
+        self.assertEqual(lines[0].split(), ["flagship", "tf32", "0.500", "2.500", "2.000", "1.500", "5.00x", "4.00x",
+                                            "3.00x", "360.8", "90%", "10.0%", "2.96e-04", "cuda.fast"])
+        self.assertRegex(lines[1], r"^strided +tf32 +0\.0100 +- +0\.0200 +0\.0300 +- +2\.00x +3\.00x")
+        self.assertEqual(len(lines[0]) - len("cuda.fast"), len(report.COLUMNS) - len("kernel"))
         self.assertEqual(lines[2].split(None, 2)[2], "FAILED: its error is too large")
-        self.assertEqual(report.summary(run["rows"][0]), "tf32  upconv  0.500 ms, PyTorch NCHW 1.250, channels_last "
-                                                         "1.500, 2.50x, error 2.96e-04 of 3.00e-04")
+        self.assertEqual(report.summary(run["rows"][0]),
+                         "tf32  upconv  0.500 ms, PyTorch NCHW default 2.500 (5.00x), NCHW tuned 2.000 (4.00x), "
+                         "best channels_last 1.500 (3.00x), error 2.96e-04 of 3.00e-04")
 
     def test_markdown(self) -> None:
         text = report.markdown(make_run())
-        self.assertIn("| flagship | tf32 | 0.500 (0.625) | 2.000 (2.500) | 1.500 (1.875) | 1.250 (1.562) |  | "
-                      "2.50 (2.50) |", text)
+        self.assertIn("| flagship | tf32 | 0.500 (0.625) | 2.500 (3.125) | 2.000 (2.500) | 1.500 (1.875) | "
+                      "5.00 (5.00) | 4.00 (4.00) | 3.00 (3.00) |", text)
+        self.assertIn("| flagship | tf32 | 2.000 (2.500) | 1.750 (2.188) | 1.250 (1.562) |  | 2.500 (3.125) | "
+                      "1.500 (1.875) |  |  | 2.50 (2.50) |", text)
+        self.assertIn("| strided | tf32 | 0.0100 (0.0125) |  | 0.0200 (0.0250) | 0.0300 (0.0375) |  | 2.00 (2.00) | "
+                      "3.00 (3.00) |", text)
         self.assertIn("| strided | f16 | failed: its error is too large |", text)
         self.assertIn("tf32 400", text)
         self.assertIn(f"| strided | `{STRIDED}` |", text)
