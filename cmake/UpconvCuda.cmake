@@ -1,7 +1,7 @@
 # Decides whether CUDA is used: UPCONV_WITH_CUDA. UPCONV_CUDA=AUTO takes the toolkit where it is found; /usr/local/cuda
 # is looked at even if it is not on the PATH. The host's GPU is never asked: the same options give the same binary
 # everywhere.
-set(upconv_cuda_minimum 12.0)  # the first with C++20 and sm_90a
+set(upconv_cuda_minimum 12.5)  # C++20, sm_90a, and the driver's entry points by version
 
 set(UPCONV_WITH_CUDA FALSE)
 if(UPCONV_CUDA STREQUAL "AUTO")

@@ -52,6 +52,8 @@ void align(device::DirectArguments& p) {
 template <class Traits>
 Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   using Shared = device::DirectShared<Traits>;
+  static_assert(Shared::kHeaderBytes + 4 * Traits::kConsumers * Traits::kChunkBytes <= kLeastBesideWeights ||
+                !Traits::kSplit);
   constexpr int kElement = static_cast<int>(sizeof(typename Traits::Element));
   Launch launch;
   p.steps = (p.ci + Traits::kChannels - 1) / Traits::kChannels;
@@ -151,15 +153,16 @@ constexpr device::Arithmetic arithmetic_of(Mode mode) {
       return device::Arithmetic::f16;
     case Mode::bf16:
       return device::Arithmetic::bf16;
-    case Mode::fp32_wide:
-      return device::Arithmetic::fp32_wide;
-    default:
+    case Mode::fp32:
       return device::Arithmetic::fp32;
+    case Mode::fp32_wide:
+      break;
   }
+  return device::Arithmetic::fp32_wide;
 }
 
-/// The kernel of one shape. Strips are 128 pixels wide, or 64 where that leaves much less beyond the right
-/// border.
+/// The kernel of one shape. Strips are 128 pixels wide; in fp32 64, and for 3 slots also where that leaves
+/// much less beyond the right border.
 template <Mode kMode, int kKh, int kKw, int kCo>
 void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr auto kArithmetic = arithmetic_of(kMode);
@@ -196,6 +199,7 @@ template <Mode kMode>
 void launch(const ConvProblem& problem, const ConvOperands& operands, const unsigned char* weights,
             ExecutionContext& ctx) {
   static_assert(static_cast<int>(ActivationKind::tanh) == static_cast<int>(device::Epilogue::tanh));
+  if (problem.n == 0) return;
   const auto packing = packing_of(problem, kMode);
   const Activation& activation = operands.activation;
   const device::DirectArguments p{

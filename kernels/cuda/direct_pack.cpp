@@ -137,6 +137,7 @@ void unpack_direct(const DirectPacking& p, const void* packed, void* weight) {
   });
 }
 
+/// l of a magnitude from 2^-13 on, scaled, is a multiple of its own last bit: no denormal.
 bool fits_f16_pairs(const DirectPacking& p, const void* weight) {
   const auto* values = static_cast<const float*>(weight);
   const std::vector<std::int32_t> exponents = exponents_of(p, values);

@@ -17,9 +17,12 @@ std::span<const DirectTile> tiles_of(Mode mode) {
       return kDirectTiles<Mode::fp32>;
     case Mode::fp32_wide:
       return kDirectTiles<Mode::fp32_wide>;
-    default:
-      return kDirectTiles<Mode::f16>;
+    case Mode::tf32:
+    case Mode::f16:
+    case Mode::bf16:
+      break;
   }
+  return kDirectTiles<Mode::f16>;
 }
 
 DirectNumbers numbers_of(Mode mode) {
@@ -30,13 +33,12 @@ DirectNumbers numbers_of(Mode mode) {
       return DirectNumbers::f16_pairs;
     case Mode::fp32_wide:
       return DirectNumbers::tf32_pairs;
-    default:
-      return DirectNumbers::f16_bf16;
+    case Mode::f16:
+    case Mode::bf16:
+      break;
   }
+  return DirectNumbers::f16_bf16;
 }
-
-/// Four stages of both rings, and the block's header.
-constexpr std::size_t kLeastBesideWeights = 2048 + 4 * 2 * 4608;
 
 bool is_mode_of(const ConvProblem& p, Mode mode) {
   switch (mode) {

@@ -10,6 +10,8 @@
 /// its launchers, one for each arithmetic, each in a file of its own. Internal: not installed.
 namespace upconv::kernels::cuda::direct_wgmma {
 
+/// The block's header, and four stages of both rings: of 16 channels x 72 floats, or 144 halves.
+inline constexpr int kLeastBesideWeights = 2048 + 4 * 2 * 4608;
 inline constexpr int kLargestKernel = 7;  ///< Rows and columns.
 
 /// Each is an arithmetic of its own. fp32 runs on pairs of f16; fp32_wide, on pairs of TF32, stands in for it

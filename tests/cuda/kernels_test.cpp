@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <atomic>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -46,7 +48,7 @@ struct CpuCase {
 };
 
 Tensor reference(const ConvProblem& problem, const CpuCase& data) {
-  ExecutionContext ctx;
+  ExecutionContext ctx({.num_threads = 1});
   Tensor y = Tensor::empty(problem.y_shape(), problem.dtype);
   if (y.numel() > 0) {
     reference_row(kernels::convolution_rows(Device::Type::cpu)).launch(problem, data.operands(y), ctx);
@@ -82,7 +84,14 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
   ExecutionContext ctx({.device = Device::cuda(0)});
   const std::vector<ConvProblem> problems = gpu_problems();
   ASSERT_GE(problems.size(), 200u);
-  std::map<std::string_view, int> runs;
+  struct Case {
+    ConvProblem problem;
+    Values values;
+    ActivationKind kind;
+    CpuCase data;
+    Tensor expected, bound;
+  };
+  std::vector<Case> cases;
   for (std::size_t i = 0; i < problems.size(); i += every()) {
     for (const DType dtype : kComputeDTypes) {
       ConvProblem problem = problems[i];
@@ -95,47 +104,64 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
                    .slopes = {},
                    .activation = {.kind = kind, .negative_slope = 0.125f}};
       if (kind == ActivationKind::prelu) data.slopes = random_slopes(flip() ? 1 : problem.co, dtype, random_);
-      const Tensor expected = reference(problem, data);
-      const Tensor bound = sum_of_magnitudes(problem, data);
+      cases.push_back({problem, values, kind, std::move(data), {}, {}});
+    }
+  }
+  // The references take most of the time: one thread a case.
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::thread> threads(std::max(1u, std::thread::hardware_concurrency()));
+  for (std::thread& thread : threads) {
+    thread = std::thread([&] {
+      for (std::size_t i = next++; i < cases.size(); i = next++) {
+        cases[i].expected = reference(cases[i].problem, cases[i].data);
+        cases[i].bound = sum_of_magnitudes(cases[i].problem, cases[i].data);
+      }
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
 
-      const Tensor packed = kernels::pack_weight(problem, data.weight, ctx.device());
-      const GuardedGpuTensor x(data.x, offset()), weight(data.weight, offset());
-      const GuardedGpuTensor bias(data.bias.defined() ? data.bias : data.x, offset());
-      const GuardedGpuTensor slopes(data.slopes.defined() ? data.slopes : data.x, offset());
-      for (const auto& [precision, row] : choices(problem, ctx.caps())) {
-        if (problem.n == 0) continue;
-        problem.precision = precision;
-        SCOPED_TRACE(message(row->name, ' ', problem.op(), ' ', problem.to_string(), ' ', name_of(kind),
-                             data.bias.defined() ? " bias" : "",
-                             values == Values::exact ? " exact" : " normal"));
-        ++runs[row->name];
-        // A matrix product's 16-bit result is rounded before the activation, as PyTorch's is.
-        const bool twice = row->name == "cuda.cublaslt" && kind != ActivationKind::none;
-        const double factor =
-            (precision == Precision::tf32 ? 0x1p-9 : 0x1p-21) + (twice ? unit_of(dtype) : 0.0);
-        Tensor first;
-        for (int repeat = 0; repeat < 2; ++repeat) {
-          const GuardedGpuTensor y(problem.y_shape(), dtype, static_cast<int>(i % 8));
-          ConvOperands operands{.x = x.view(),
-                                .weight = weight.view(),
-                                .packed_weight = packed,
-                                .bias = {},
-                                .activation = data.activation,
-                                .y = y.view()};
-          if (data.bias.defined()) operands.bias = bias.view();
-          if (data.slopes.defined()) operands.activation.slopes = slopes.view();
-          row->launch(problem, operands, ctx);
-          Tensor actual = y.values();
-          if (repeat == 0) {
-            if (values == Values::exact) {
-              ASSERT_TRUE(exactly_equal(actual, expected));
-            } else {
-              ASSERT_TRUE(nearly_equal(actual, expected, bound, factor, 2));
-            }
-            first = std::move(actual);
+  std::map<std::string_view, int> runs;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    auto& [problem, values, kind, data, expected, bound] = cases[i];
+    const DType dtype = problem.dtype;
+    const Tensor packed = kernels::pack_weight(problem, data.weight, ctx.device());
+    const GuardedGpuTensor x(data.x, offset()), weight(data.weight, offset());
+    const GuardedGpuTensor bias(data.bias.defined() ? data.bias : data.x, offset());
+    const GuardedGpuTensor slopes(data.slopes.defined() ? data.slopes : data.x, offset());
+    for (const auto& [precision, row] : choices(problem, ctx.caps())) {
+      if (problem.n == 0) continue;
+      problem.precision = precision;
+      SCOPED_TRACE(message(row->name, ' ', problem.op(), ' ', problem.to_string(), ' ', name_of(kind),
+                           data.bias.defined() ? " bias" : "",
+                           values == Values::exact ? " exact" : " normal"));
+      ++runs[row->name];
+      // A matrix product's 16-bit result is rounded before the activation, as PyTorch's is.
+      const bool twice = row->name == "cuda.cublaslt" && kind != ActivationKind::none;
+      const double factor =
+          (precision == Precision::tf32 ? 0x1p-9 : 0x1p-21) + (twice ? unit_of(dtype) : 0.0);
+      Tensor first;
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        const GuardedGpuTensor y(problem.y_shape(), dtype, static_cast<int>(i % 8));
+        ConvOperands operands{.x = x.view(),
+                              .weight = weight.view(),
+                              .packed_weight = packed,
+                              .bias = {},
+                              .activation = data.activation,
+                              .y = y.view()};
+        if (data.bias.defined()) operands.bias = bias.view();
+        if (data.slopes.defined()) operands.activation.slopes = slopes.view();
+        row->launch(problem, operands, ctx);
+        Tensor actual = y.values();
+        if (repeat == 0) {
+          if (values == Values::exact) {
+            ASSERT_TRUE(exactly_equal(actual, expected));
           } else {
-            ASSERT_TRUE(same_bits(actual, first)) << "a second run gave other bits";
+            ASSERT_TRUE(nearly_equal(actual, expected, bound, factor, 2));
           }
+          first = std::move(actual);
+        } else {
+          ASSERT_TRUE(same_bits(actual, first)) << "a second run gave other bits";
         }
       }
     }

@@ -21,10 +21,6 @@ __device__ __forceinline__ void copy_box(void* to, const CUtensorMap& map, int c
       : "memory");
 }
 
-__device__ __forceinline__ void prefetch_map(const CUtensorMap& map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
-}
-
 /// Fetches `bytes` in one piece; both addresses and the size are multiples of 16 bytes.
 __device__ __forceinline__ void copy_block(void* to, const void* from, std::uint32_t bytes, Barrier& done) {
   asm volatile(

@@ -5,8 +5,7 @@
 
 #include <upconv/kernels/cuda/device/direct_traits.cuh>
 
-/// Bias, activation and the store of a finished output row. The two are apart: the row is finished as soon as
-/// its sums are, and stored while the next row's products run.
+/// Bias, activation and the store of a finished output row.
 namespace upconv::kernels::cuda::device {
 
 /// The order of kernels::ActivationKind.
@@ -215,7 +214,7 @@ __device__ __forceinline__ auto with_activation(Epilogue kind, Visit&& visit) {
     case Epilogue::prelu:
       return visit([](float x, float slope) { return x < 0.0f ? x * slope : x; });
     case Epilogue::sigmoid:
-      return visit([](float x, float) { return __fdividef(1.0f, 1.0f + expf(-x)); });
+      return visit([](float x, float) { return 1.0f / (1.0f + expf(-x)); });
     case Epilogue::tanh:
       return visit([](float x, float) { return tanhf(x); });
     default:

@@ -112,7 +112,7 @@ __device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
   }
 }
 
-/// sum += acc * 2^exponent, for any exponent of two elements'.
+/// sum += acc * 2^exponent, where 2^exponent itself may be no float.
 template <int kCount>
 __device__ __forceinline__ void add_scaled(float (&sum)[kCount], float (&acc)[kCount], int exponent) {
   const int main = min(max(exponent, -126), 127);

@@ -22,7 +22,7 @@ __device__ __forceinline__ float power_of_two(int exponent) {
 struct DirectArguments {
   const void* x;                // [n, groups * ci, ih, iw]
   const void* weights;          // packed, see direct_pack.h
-  const int* weight_exponents;  // fp32: [groups * co_tiles], packed weights are 2^exponent times too large
+  const int* weight_exponents;  // fp32: [groups * co_tiles], weights are the packed ones times 2^exponent
   const void* bias;             // [groups * co] of y's type, or null
   const void* slopes;           // prelu: [1] or [groups * co] of y's type, or null
   void* y;                      // [n, groups * co, oh, ow]
@@ -35,7 +35,7 @@ struct DirectArguments {
   int range_rows;  // output rows of an item
   int items;       // strips * n * ranges
   int stages;      // of each ring
-  int shift;       // columns that a fetched tile begins further left than it could
+  int shift;       // columns that a fetched tile begins further left than at shift 0; may be negative
   int offset;      // of the first column that is read, in the tile
   bool boxes;      // x's rows are aligned well enough for the copy engine
   bool realign;    // feeders move fetched tiles left by the shift
@@ -92,7 +92,7 @@ struct DirectTraits {
 
   static_assert(kBlocks == 1 || (kBlocks == 2 && !kSplit));  // fp32 has its sums in registers as well
   static_assert(kKh >= 1 && kKw >= 1 && kKw <= 7 && kSkip >= 1);
-  static_assert(kN % 8 == 0 && kN <= 256);
+  static_assert(kN % 8 == 0 && kN <= 112);
   static_assert(kPitch * sizeof(Element) % 16 == 0 && kReach <= kPitch);
   // 8 words between channels: a warp's vector reads (8 pixel runs, 4 channels) fall on different banks.
   static_assert(kPitch * sizeof(Element) / 4 % 32 == 8);

@@ -5,15 +5,16 @@
 #include <upconv/kernels/cuda/device/barrier.cuh>
 
 /// Hopper's warpgroup matrix product D[64 x N] += A[64 x K] B[K x N] with A in registers and B in shared
-/// memory. A warpgroup's registers: row 16*warp + lane/4 (+8), so that with k pairs (tf32: one element,
-/// 16-bit: two) a[0] = A[row][lane%4], a[1] = A[row+8][lane%4], a[2] = A[row][lane%4 + 4], a[3] =
-/// A[row+8][lane%4 + 4] d[4j] , d[4j+1] = D[row][8j + 2*(lane%4)], +1;  d[4j+2], d[4j+3] = the same of row
-/// + 8.
+/// memory. A warpgroup's registers hold row = 16*warp + lane/4 and row + 8. With k counted in words (TF32:
+/// one element, 16 bits: two):
+///   a[0] = A[row][lane%4], a[1] = A[row+8][lane%4], a[2] = A[row][lane%4 + 4], a[3] = A[row+8][lane%4 + 4];
+///   d[4j], d[4j+1] = D[row][8j + 2*(lane%4)], +1;  d[4j+2], d[4j+3] = the same of row + 8.
 namespace upconv::kernels::cuda::device {
 
 enum class Operand { tf32, f16, bf16 };
 
-/// To the nearest TF32 number; the units ignore the lower 13 bits. Infinities and NaNs stay what they are.
+/// To the nearest TF32 number; the units ignore the lower 13 bits. Infinities and NaNs stay what they are,
+/// and the largest floats become infinite, as by cvt.rna.
 __device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x) {
   return fabsf(__uint_as_float(x)) < __uint_as_float(0x7f800000) ? x + 0x1000u : x;
 }
