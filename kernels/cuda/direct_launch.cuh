@@ -52,8 +52,6 @@ void align(device::DirectArguments& p) {
 template <class Traits>
 Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   using Shared = device::DirectShared<Traits>;
-  static_assert(Shared::kHeaderBytes + 4 * Traits::kConsumers * Traits::kChunkBytes <= kLeastBesideWeights ||
-                !Traits::kSplit);
   constexpr int kElement = static_cast<int>(sizeof(typename Traits::Element));
   Launch launch;
   p.steps = (p.ci + Traits::kChannels - 1) / Traits::kChannels;
@@ -167,6 +165,8 @@ template <Mode kMode, int kKh, int kKw, int kCo>
 void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr auto kArithmetic = arithmetic_of(kMode);
   constexpr bool kNarrow = kMode == Mode::fp32 || kMode == Mode::fp32_wide;  // their sums need the registers
+  using Largest = device::DirectTraits<kArithmetic, kKh, kKw, kCo, kNarrow ? 1 : 2>;
+  static_assert(device::DirectShared<Largest>::bytes(kNarrow ? 4 : 3, 0) <= least_beside_weights(kMode));
   if constexpr (kNarrow || kKh == 3) {
     const int narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
     if (kNarrow || 5 * narrow <= 4 * wide)

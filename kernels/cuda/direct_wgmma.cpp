@@ -105,7 +105,8 @@ std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
     if (tile.kh_slots != packing.kh_slots()) continue;
     if (tile.kh_slots == 3 && tile.co > 16 && packing.co <= 16) continue;  // half of it would be padding
     packing.co_tile = tile.co;
-    if (packing.tile_bytes() + kLeastBesideWeights <= kSharedMemory) return packing;
+    if (packing.tile_bytes() + static_cast<std::size_t>(least_beside_weights(mode)) <= kSharedMemory)
+      return packing;
   }
   return {};
 }

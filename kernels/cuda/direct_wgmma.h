@@ -10,13 +10,19 @@
 /// its launchers, one for each arithmetic, each in a file of its own. Internal: not installed.
 namespace upconv::kernels::cuda::direct_wgmma {
 
-/// The block's header, and four stages of both rings: of 16 channels x 72 floats, or 144 halves.
-inline constexpr int kLeastBesideWeights = 2048 + 4 * 2 * 4608;
 inline constexpr int kLargestKernel = 7;  ///< Rows and columns.
 
 /// Each is an arithmetic of its own. fp32 runs on pairs of f16; fp32_wide, on pairs of TF32, stands in for it
 /// where the weights' range is too wide for f16.
 enum class Mode { tf32, f16, bf16, fp32, fp32_wide };
+
+/// What a block needs beside its weights: its header, and the least stages of both rings. A chunk is 16
+/// channels x 72 floats or 144 halves, 8 x 72 floats in fp32_wide; fp32's feeders need four stages.
+constexpr int least_beside_weights(Mode mode) {
+  const int chunk = mode == Mode::fp32_wide ? 2304 : 4608;
+  const int stages = mode == Mode::fp32 || mode == Mode::fp32_wide ? 4 : 3;
+  return 2048 + 2 * stages * chunk;
+}
 
 /// Kernel rows and output channels that a block's accumulators hold; best first among those of a height. The
 /// launchers instantiate just these, for every width.
