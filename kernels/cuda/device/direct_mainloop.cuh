@@ -27,13 +27,13 @@
 // accumulators, a row is stored while the next one's products run.
 //
 // Flagship, n8 32->32 512x1024 k3x7 (180 GFLOP), H200, CUDA 13.0, driver 580, random normal inputs. The GPU
-// is at its power limit, so that a long run is slower than a burst; docs/results.md has the times beside
-// PyTorch.
+// is at its power limit, so that half a second of it is slower than a burst; docs/results.md has PyTorch
+// beside it.
 //
-//           predicted   burst     sustained   tensor pipe busy, at
-//   tf32    0.44 ms     0.52 ms   0.56 ms     73 %, 1.76 GHz
-//   f16     0.24 ms     0.28 ms   0.29 ms     72 %, 1.65 GHz
-//   fp32    0.70 ms     0.95 ms   1.04 ms     61 %, 1.74 GHz
+//           predicted   burst          half a second   tensor pipe busy, by ncu, in an earlier state
+//   tf32    0.44 ms     0.50-0.53 ms   0.57 ms         70 %, 1.77 GHz
+//   f16     0.24 ms     0.28 ms        0.29 ms         72 %, 1.64 GHz
+//   fp32    0.70 ms     0.90 ms        1.06 ms         61 %, 1.74 GHz
 //
 // What is missing to the tensor pipe's rate: the two warpgroups' products meet and then leave it idle
 // together (about half of a warpgroup's time goes to operands, ends of rows and waiting, by sampling), 128 of
@@ -51,7 +51,7 @@
 //   - TF32 and 16-bit tiles converted by the feeders too: f16 0.40 against 0.29. A feeder warp's chain of
 //     instructions for a chunk is longer than the products' 1344 clocks.
 //   - fp32 by three TF32 products: 1.51 against 1.04. Split by the consumers: 1.12. By 64 feeder threads
-//     a ring instead of 128: 1.15.
+//     a ring that share each tile 1.15, by 128 of them 1.00.
 // A product costs N / 2 clocks from N = 32 on and never fewer than 13 (measured, A in registers, two
 // warpgroups).
 namespace upconv::kernels::cuda::device {
