@@ -12,6 +12,7 @@
 #include <upconv/framework/cuda_check.h>
 #include <upconv/framework/error.h>
 #include <upconv/kernels/cuda/device/direct_mainloop.cuh>
+#include <upconv/kernels/cuda/direct_layer.h>
 #include <upconv/kernels/cuda/direct_wgmma.h>
 
 /// How a direct convolution is laid over a GPU, and its launch. For the .cu file of each mode.
@@ -22,30 +23,31 @@ struct Launch {
   int shared_bytes = 0;
 };
 
-/// The copy engine fetches from 16-byte boundaries on, so tiles begin further left, or a little further
-/// right. The consumers read from there if their vectors stay aligned and in the tile; else the feeders move
-/// the tile.
+/// Rows are fetched word by word; in 16 bits, those that do not begin at a word come shifted.
+template <class Traits>
+void fetch_by_words(device::DirectArguments& p) {
+  p.boxes = false;
+  p.shift = p.offset = 0;
+  p.realign = Traits::kHalves;
+}
+
+/// Chooses how rows are fetched. The copy engine begins at 16-byte boundaries, so its tiles begin further
+/// left, or a little further right. The consumers read from there if their vectors stay aligned and in the
+/// tile; else the feeders move the tile.
 template <class Traits>
 void align(device::DirectArguments& p) {
   constexpr int kAlign = 16 / static_cast<int>(sizeof(typename Traits::Element));
+  fetch_by_words<Traits>(p);
+  if (p.iw % kAlign != 0 || reinterpret_cast<std::uintptr_t>(p.x) % 16 != 0) return;
   const int lead = p.lead_w + Traits::kSkip;
-  p.shift = p.offset = 0;
-  p.boxes = p.iw % kAlign == 0 && reinterpret_cast<std::uintptr_t>(p.x) % 16 == 0;
-  p.realign = false;
-  if (p.boxes) {
-    const int forward = (kAlign - lead % kAlign + kAlign) % kAlign;
-    const int nearest = forward + Traits::kSkip >= kAlign ? forward - kAlign : forward;
-    if (forward % Traits::kRun == 0 && Traits::kReach + forward <= Traits::kPitch) {
-      p.shift = p.offset = forward;
-    } else if (!Traits::kSplit && Traits::kNeeded + nearest <= Traits::kPitch) {
-      p.shift = nearest;
-      p.realign = true;
-    } else {
-      p.boxes = false;
-    }
-  }
-  // In 16 bits, rows that do not begin at a word come shifted.
-  p.realign = p.realign || (Traits::kHalves && !p.boxes);
+  const int forward = (kAlign - lead % kAlign + kAlign) % kAlign;
+  const int nearest = forward + Traits::kSkip >= kAlign ? forward - kAlign : forward;
+  const bool reads_there = forward % Traits::kRun == 0 && Traits::kReach + forward <= Traits::kPitch;
+  if (!reads_there && (Traits::kSplit || Traits::kNeeded + nearest > Traits::kPitch)) return;
+  p.boxes = true;
+  p.realign = !reads_there;
+  p.shift = reads_there ? forward : nearest;
+  p.offset = reads_there ? forward : 0;
 }
 
 /// Fills in what follows from the sizes, the padding and the pointers: strips, ranges, stages, alignment.
@@ -126,11 +128,7 @@ void launch(device::DirectArguments p, ExecutionContext& ctx) {
   const upconv::cuda::DeviceGuard guard(ctx.device().index());
   const Launch launch = plan<Traits>(p, ctx.caps());
   CUtensorMap map{};
-  if (p.boxes && !encode_input<Traits>(p, map)) {
-    p.boxes = false;
-    p.shift = p.offset = 0;
-    p.realign = Traits::kHalves;
-  }
+  if (p.boxes && !encode_input<Traits>(p, map)) fetch_by_words<Traits>(p);
   const auto kernel = device::direct_convolution<Traits>;
   upconv::cuda::check(
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes),
@@ -190,7 +188,8 @@ template <Mode kMode, int... kTiles>
 void launch_packing(const DirectPacking& packing, const device::DirectArguments& p, ExecutionContext& ctx,
                     std::integer_sequence<int, kTiles...>) {
   const bool launched =
-      (launch_tile<kMode, kTiles>(packing, p, ctx, std::make_integer_sequence<int, kLargestKernel>{}) || ...);
+      (launch_tile<kMode, kTiles>(packing, p, ctx, std::make_integer_sequence<int, kLargestDirectKernel>{}) ||
+       ...);
   if (!launched) throw StateError("the direct convolution has no kernel for this tile");
 }
 

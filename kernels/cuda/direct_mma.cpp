@@ -1,3 +1,4 @@
+#include <upconv/kernels/cuda/direct_layer.h>
 #include <upconv/kernels/cuda/direct_mma.h>
 
 namespace upconv::kernels::cuda::direct_mma {
@@ -5,8 +6,6 @@ namespace upconv::kernels::cuda::direct_mma {
 namespace {
 
 constexpr std::size_t kSharedMemory = 99 * 1024;  // what a block may have on 8.6 and 8.9, the least of all
-constexpr std::int64_t kLargestKernel = 7;
-constexpr std::int64_t kFewestChannels = 4;  // below, most of what is multiplied is padding
 
 bool is_mode_of(const ConvProblem& p, Mode mode) {
   switch (mode) {
@@ -26,20 +25,6 @@ constexpr std::int64_t parts_of(std::int64_t size, std::int64_t part) {
   return (size + part - 1) / part;
 }
 
-/// What the layer alone decides.
-Verdict supports_layer(const ConvProblem& p) {
-  if (p.stride_h != 1 || p.stride_w != 1) return Verdict::no("only for stride 1");
-  if (p.dilation_h != 1 || p.dilation_w != 1) return Verdict::no("only for dilation 1");
-  if (p.padding_mode != PaddingMode::zeros) return Verdict::no("only for padding with zeros");
-  if (p.kh > kLargestKernel || p.kw > kLargestKernel) {
-    return Verdict::no("only for kernels of up to 7 rows and columns");
-  }
-  if (p.ci_per_group() < kFewestChannels || p.co_per_group() < kFewestChannels) {
-    return Verdict::no("only from 4 channels of a group on either side");
-  }
-  return Verdict::yes();
-}
-
 Verdict supports_device(const DeviceCaps& caps) {
   if (caps.compute_capability < 80) return Verdict::no("only from compute capability 8.0 (Ampere) on");
   if (caps.shared_memory_per_block < kSharedMemory)
@@ -50,7 +35,7 @@ Verdict supports_device(const DeviceCaps& caps) {
 Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
   if (const Verdict device = supports_device(caps); !device.supported) return device;
   if (!is_mode_of(p, mode)) return Verdict::no("for another type or precision");
-  if (const Verdict layer = supports_layer(p); !layer.supported) return layer;
+  if (const Verdict layer = supports_direct_layer(p); !layer.supported) return layer;
   // Rows, columns, channels and blocks are 32-bit numbers; the smallest tiles make the most blocks.
   constexpr double kLargest = 0x7fffffff;
   const auto rows = static_cast<double>(p.oh() + p.ih + p.pad_h + 16);
@@ -64,16 +49,6 @@ Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
     return Verdict::no("more than 2^31 tiles of 4 x 16 pixels");
   }
   return Verdict::yes();
-}
-
-MmaPacking packing_of(const ConvProblem& p) {
-  return {.transposed = p.transposed,
-          .groups = p.groups,
-          .ci = p.ci_per_group(),
-          .co = p.co_per_group(),
-          .kh = p.kh,
-          .kw = p.kw,
-          .element_bytes = static_cast<int>(size_of(p.dtype))};
 }
 
 }  // namespace
@@ -99,8 +74,18 @@ Tile choose_tile(const ConvProblem& p, Mode mode, int multiprocessors) {
   return best;
 }
 
+MmaPacking packing_of(const ConvProblem& p) {
+  return {.transposed = p.transposed,
+          .groups = p.groups,
+          .ci = p.ci_per_group(),
+          .co = p.co_per_group(),
+          .kh = p.kh,
+          .kw = p.kw,
+          .element_bytes = static_cast<int>(size_of(p.dtype))};
+}
+
 std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps) {
-  if (!supports_device(caps).supported || !supports_layer(problem).supported) return 0;
+  if (!supports_device(caps).supported || !supports_direct_layer(problem).supported) return 0;
   return packing_of(problem).bytes();
 }
 

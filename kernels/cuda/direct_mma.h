@@ -26,6 +26,9 @@ constexpr TileShape shape_of(Tile tile, Mode mode) {
 /// The shape that should finish first. Pure.
 Tile choose_tile(const ConvProblem& problem, Mode mode, int multiprocessors);
 
+/// The layout of the layer's weights.
+MmaPacking packing_of(const ConvProblem& problem);
+
 /// Bytes of the section that pack_section writes for this layer; 0 if no row of this family will read one on
 /// such a GPU.
 std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps);

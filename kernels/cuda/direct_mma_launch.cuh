@@ -63,12 +63,7 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
   }
   if (problem.n == 0) return;
   const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
-  const MmaPacking packing{.groups = problem.groups,
-                           .ci = problem.ci_per_group(),
-                           .co = problem.co_per_group(),
-                           .kh = problem.kh,
-                           .kw = problem.kw,
-                           .element_bytes = sizeof(T)};
+  const MmaPacking packing = packing_of(problem);
   const auto* weights = static_cast<const unsigned char*>(packed.raw()) + (packed.spec().bytes() - section);
   const device::MmaArguments<T> p{
       .x = static_cast<const T*>(operands.x.raw()),

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include <upconv/framework/error.h>
+#include <upconv/kernels/cuda/direct_layer.h>
 #include <upconv/kernels/cuda/direct_wgmma.h>
 
 namespace upconv::kernels::cuda::direct_wgmma {
@@ -9,7 +10,6 @@ namespace upconv::kernels::cuda::direct_wgmma {
 namespace {
 
 constexpr std::size_t kSharedMemory = 227 * 1024;  // what a block may have on Hopper
-constexpr std::int64_t kFewestChannels = 4;        // below, most of what is multiplied is padding
 
 std::span<const DirectTile> tiles_of(Mode mode) {
   switch (mode) {
@@ -55,26 +55,12 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
   return false;
 }
 
-/// What the layer alone decides.
-Verdict supports_layer(const ConvProblem& p) {
-  if (p.stride_h != 1 || p.stride_w != 1) return Verdict::no("only for stride 1");
-  if (p.dilation_h != 1 || p.dilation_w != 1) return Verdict::no("only for dilation 1");
-  if (p.padding_mode != PaddingMode::zeros) return Verdict::no("only for padding with zeros");
-  if (p.kh > kLargestKernel || p.kw > kLargestKernel) {
-    return Verdict::no("only for kernels of at most 7 rows and columns");
-  }
-  if (p.ci_per_group() < kFewestChannels || p.co_per_group() < kFewestChannels) {
-    return Verdict::no("only from 4 channels of a group on either side");
-  }
-  return Verdict::yes();
-}
-
 Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
   if (caps.compute_capability != 90) return Verdict::no("only for compute capability 9.0 (Hopper)");
   if (caps.shared_memory_per_block < kSharedMemory)
     return Verdict::no("a block needs 227 KB of shared memory");
   if (!is_mode_of(p, mode)) return Verdict::no("for another type or precision");
-  if (const Verdict layer = supports_layer(p); !layer.supported) return layer;
+  if (const Verdict layer = supports_direct_layer(p); !layer.supported) return layer;
   const auto packing = packing_of(p, mode);
   if (!packing) return Verdict::no("the weights of a few output channels do not fit in shared memory");
   if (std::int64_t{packing->groups} * packing->co_tiles() > 0xffff) {
@@ -112,7 +98,7 @@ std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
 }
 
 Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, const DeviceCaps& caps) {
-  if (!supports_layer(problem).supported || caps.compute_capability != 90) return {};
+  if (!supports_direct_layer(problem).supported || caps.compute_capability != 90) return {};
   std::vector<DirectPacking> sections;
   const auto add = [&](Mode mode) {
     if (const auto packing = packing_of(problem, mode)) sections.push_back(*packing);
@@ -132,7 +118,7 @@ Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, c
   for (const DirectPacking& section : sections)
     bytes += section.bytes();
   const auto elements = static_cast<std::int64_t>(bytes / size_of(problem.dtype));
-  Tensor packed = Tensor::empty(wide ? Shape{1, elements} : Shape{elements}, problem.dtype);
+  Tensor packed = Tensor::empty(packed_shape(elements, wide), problem.dtype);
   auto* to = static_cast<unsigned char*>(packed.view().raw());
   for (const DirectPacking& section : sections) {
     pack_direct(section, weight.raw(), to);

@@ -10,8 +10,6 @@
 /// its launchers, one for each arithmetic, each in a file of its own. Internal: not installed.
 namespace upconv::kernels::cuda::direct_wgmma {
 
-inline constexpr int kLargestKernel = 7;  ///< Rows and columns.
-
 /// Each is an arithmetic of its own. fp32 runs on pairs of f16; fp32_wide, on pairs of TF32, stands in for it
 /// where the weights' range is too wide for f16.
 enum class Mode { tf32, f16, bf16, fp32, fp32_wide };
@@ -41,9 +39,16 @@ inline constexpr auto kDirectTiles<Mode::fp32_wide> =
 /// The weights' layout for these channels and kernel, or nothing if they do not fit a block's shared memory.
 std::optional<DirectPacking> packing_of(const ConvProblem& problem, Mode mode);
 
+/// A packed tensor tells by its rank whether it holds fp32_wide's weights: [1, elements], or [elements].
+inline Shape packed_shape(std::int64_t elements, bool wide) {
+  return wide ? Shape{1, elements} : Shape{elements};
+}
+inline bool holds_wide(const ConstTensorView& packed) {
+  return packed.defined() && packed.shape().rank() == 2;
+}
+
 /// What pack_weight keeps of a weight on the CPU for a Hopper GPU, on the CPU as well: for f32 first TF32's
-/// weights, then those of fp32 or of fp32_wide, which can be told by the tensor's rank: [elements], or [1,
-/// elements] for fp32_wide. Not defined if no row of this family will read it.
+/// weights, then those of fp32 or of fp32_wide. Not defined if no row of this family will read it.
 Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, const DeviceCaps& caps);
 
 Verdict supports_tf32(const ConvProblem& problem, const DeviceCaps& caps);

@@ -4,7 +4,7 @@ namespace upconv::kernels::cuda::direct_wgmma {
 
 void launch_fp32(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
   const unsigned char* weights = packed_weights(problem, operands, Mode::tf32);
-  if (operands.packed_weight.shape().rank() == 2) {  // see pack_section
+  if (holds_wide(operands.packed_weight)) {
     launch_fp32_wide(problem, operands, weights, ctx);
   } else {
     launch<Mode::fp32>(problem, operands, weights, ctx);

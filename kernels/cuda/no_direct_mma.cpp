@@ -20,6 +20,10 @@ Tile choose_tile(const ConvProblem&, Mode, int) {
   return Tile::wide;
 }
 
+MmaPacking packing_of(const ConvProblem&) {
+  return {};
+}
+
 std::size_t section_bytes(const ConvProblem&, const DeviceCaps&) {
   return 0;
 }

@@ -67,9 +67,9 @@ std::span<const ChannelAffineRow> channel_affine_rows() {
 }
 
 /// The packed tensor has two sections: first the weights of direct_wgmma, if it serves the layer on this GPU
-/// (whose rank the tensor keeps), and last those of direct_mma, which serves every GPU from 8.0 on, so that
-/// its rows can be forced on Hopper too. The second begins on a boundary of 16 bytes and ends with the
-/// tensor. The other rows read the weight as PyTorch stores it.
+/// (whose mark of wide weights the tensor keeps), and last those of direct_mma, which serves every GPU
+/// from 8.0 on, so that its rows can be forced on Hopper too. The second begins on a boundary of 16 bytes and
+/// ends with the tensor. The other rows read the weight as PyTorch stores it.
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
   const DeviceCaps caps = device_caps(device);
   Tensor host_weight;
@@ -86,8 +86,8 @@ Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, De
   const std::size_t first_bytes = first.defined() ? first.spec().bytes() : 0;
   const std::size_t begin = (first_bytes + 15) / 16 * 16;
   const auto elements = static_cast<std::int64_t>((begin + last_bytes) / size_of(problem.dtype));
-  const bool wide = first.defined() && first.shape().rank() == 2;
-  Tensor packed = Tensor::zeros(wide ? Shape{1, elements} : Shape{elements}, problem.dtype);
+  const bool wide = first.defined() && direct_wgmma::holds_wide(first);
+  Tensor packed = Tensor::zeros(direct_wgmma::packed_shape(elements, wide), problem.dtype);
   auto* to = static_cast<unsigned char*>(packed.view().raw());
   if (first.defined()) std::memcpy(to, first.view().raw(), first_bytes);
   direct_mma::pack_section(problem, from, to + begin);

@@ -8,17 +8,16 @@
 /// once for an element and not once for every thread that reads it. A warp has tiles of its own, every fourth
 /// of the ring, so that the long chain of a tile's instructions runs beside those of three others.
 ///
-///   pairs  x * 2^s = h + l * 2^-11 in f16: s lets the tile's largest magnitude be in [2^14, 2^15). Down to
-///   2^-14,
-///          over 28 binary orders, h and l hold 22 bits or more. What is smaller is left for another tile of
+///   pairs  x * 2^s = h + l * 2^-11 in f16: s lets the tile's largest magnitude be in [2^14, 2^15). For 28
+///          binary orders below it h and l hold 22 bits or more. What is smaller is left for another tile of
 ///          the same chunk, with an s of its own: rare in practice, but no input is computed worse than
 ///          another. Afterwards row 8i + c (i < 2, c < 4) holds the pairs h of channels 8i + c and 8i + 4 +
 ///          c, and row 8i + 4 + c their l.
 ///   wide   tiles of tiny numbers, whose low part would be no TF32 number, are scaled.
 namespace upconv::kernels::cuda::device {
 
-/// Calls visit(two columns of a row, the same two of the row that is converted with it) for a lane's part of
-/// a tile; in `wide` rows stand alone, and every other visit is for the lower half of the tile.
+/// Calls visit(pointer to two columns) for a lane's part of a tile. With pairs they are of rows 8i + c; the
+/// same columns of row 8i + 4 + c, which is converted with it, are 2 * kPitch such pointers further on.
 template <class Traits, class Visit>
 __device__ __forceinline__ void for_each_unit(std::uint32_t* tile, int lane, Visit&& visit) {
   constexpr int kUnits = Traits::kPitch / 2;  // of a row
