@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "common/device.h"
 #include "common/weights.h"
 #include "flagship/check.h"
 #include "flagship/layer.h"
@@ -21,7 +22,6 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
-#include <upconv/framework/message.h>
 #include <upconv/upconv.h>
 
 namespace fs = std::filesystem;
@@ -135,13 +135,6 @@ std::string share(double value, double limit) {
   return formatted("%.0f %%", 100 * value / limit);
 }
 
-/// "cpu, 2 threads" or "cuda:0 (NVIDIA H200)"
-std::string describe_device(const upconv::ExecutionContext& ctx) {
-  if (!ctx.device().is_cpu()) return upconv::message(ctx.device(), " (", ctx.caps().name, ')');
-  return upconv::message(ctx.device(), ", ", ctx.num_threads(),
-                         ctx.num_threads() == 1 ? " thread" : " threads");
-}
-
 /// Inputs, and an output for each: enough that no run finds its own in a cache. Outputs start as NaN.
 struct Buffers {
   Tensor first;  // the first input, on the CPU
@@ -249,7 +242,7 @@ bool run(const Arguments& args) {
   status.say("");
 
   std::cout << "flagship in " << args.precision << ": " << problem << '\n'
-            << "  device    " << describe_device(ctx) << '\n'
+            << "  device    " << examples::describe_device(ctx) << '\n'
             << "  weights   " << weights.string() << '\n'
             << "  kernel    " << kernel << '\n';
   print_time(seconds);

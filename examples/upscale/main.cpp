@@ -10,6 +10,7 @@
 #include <sstream>
 #include <vector>
 
+#include "common/device.h"
 #include "common/weights.h"
 #include "upscale/bicubic.h"
 #include "upscale/compare.h"
@@ -181,13 +182,6 @@ Picture enlarge_with_progress(const Picture& small, const LumaNetwork& network, 
   return enlarge(small, std::ref(network), options);
 }
 
-/// "cpu, 2 threads" or "cuda:0 (NVIDIA H200)"
-std::string describe_device(const upconv::ExecutionContext& ctx) {
-  if (!ctx.device().is_cpu()) return upconv::message(ctx.device(), " (", ctx.caps().name, ')');
-  return upconv::message(ctx.device(), ", ", ctx.num_threads(),
-                         ctx.num_threads() == 1 ? " thread" : " threads");
-}
-
 void run(const Arguments& args) {
   const auto start = std::chrono::steady_clock::now();
   const Numbers numbers = kPrecisions.at(args.precision);
@@ -223,7 +217,7 @@ void run(const Arguments& args) {
 
   std::cout << args.output.string() << ": " << large.describe() << ", from " << small.describe() << '\n'
             << "  network   FSRCNN in " << args.precision << ", weights " << weights.string() << '\n'
-            << "  device    " << describe_device(ctx) << '\n';
+            << "  device    " << examples::describe_device(ctx) << '\n';
   for (const std::string& line : kernels.lines())
     std::cout << "  kernel    " << line << '\n';
   std::cout << "  time      " << fixed(seconds, 3) << " s, " << fixed(large.megapixels() / seconds, 2)

@@ -25,23 +25,12 @@ using testing::Not;
 using examples::Outcome;
 using examples::read_text;
 
-class Program : public testing::Test {
+class Program : public examples::ProgramTest {
  protected:
-  Program() {
-    fs::create_directories(folder_);
+  Program() : ProgramTest(UPSCALE_PROGRAM) {
     for (const char* name : {"small.png", "original.png", "grey16.png"})
       fs::copy_file(fs::path(UPSCALE_GOLDEN) / name, folder_ / name);
   }
-  ~Program() override { fs::remove_all(folder_); }
-
-  /// Runs the program in the test's own folder; `arguments` as a shell reads them.
-  Outcome run(const std::string& arguments) const {
-    return examples::run_program(UPSCALE_PROGRAM, folder_, arguments);
-  }
-
-  fs::path folder_ =
-      fs::path(testing::TempDir()) /
-      ("upscale_cli_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
 };
 
 TEST_F(Program, EnlargesAPictureWithItsOwnWeights) {

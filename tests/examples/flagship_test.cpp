@@ -99,18 +99,9 @@ TEST(Timer, TimesEveryRunAndSorts) {
   EXPECT_EQ(median({1.0, 2.0, 4.0, 9.0}), 3.0);
 }
 
-class Flagship : public testing::Test {
+class Flagship : public examples::ProgramTest {
  protected:
-  Flagship() { fs::create_directories(folder_); }
-  ~Flagship() override { fs::remove_all(folder_); }
-
-  Outcome run(const std::string& arguments) const {
-    return examples::run_program(FLAGSHIP_PROGRAM, folder_, arguments);
-  }
-
-  fs::path folder_ =
-      fs::path(testing::TempDir()) /
-      ("flagship_cli_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  Flagship() : ProgramTest(FLAGSHIP_PROGRAM) {}
 };
 
 TEST_F(Flagship, RunsWithItsOwnWeights) {

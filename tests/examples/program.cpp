@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 
 #include <sys/wait.h>
 
@@ -20,6 +21,17 @@ Outcome run_program(const std::string& program, const fs::path& folder, const st
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out.txt"),
           read_text(folder / "err.txt")};
+}
+
+ProgramTest::ProgramTest(std::string program) : program_(std::move(program)) {
+  const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
+  folder_ = std::filesystem::path(::testing::TempDir()) /
+            (std::filesystem::path(program_).filename().string() + "_cli_" + test->name());
+  std::filesystem::create_directories(folder_);
+}
+
+ProgramTest::~ProgramTest() {
+  std::filesystem::remove_all(folder_);
 }
 
 }  // namespace examples
