@@ -124,7 +124,7 @@ requires(!Traits::kSplit) __device__ __forceinline__
     // Others read the words that this thread will write.
     asm volatile("barrier.cta.sync %0, %1;" ::"r"(consumer + 1), "n"(Traits::kFeederThreads) : "memory");
     store_tile<Traits>(part, tile, p.shift - p.offset, self);
-    hand_over(shared.ready[consumer][full.stage], thread);
+    hand_over(shared.ready[consumer][full.stage]);
     chunk.advance(p);
     full.advance(p.stages);
   }
@@ -133,7 +133,7 @@ requires(!Traits::kSplit) __device__ __forceinline__
   if (!p.realign) {
     barrier_arrive(shared.full[consumer][empty.stage]);
   } else {
-    hand_over(shared.ready[consumer][empty.stage], thread);
+    hand_over(shared.ready[consumer][empty.stage]);
   }
 }
 

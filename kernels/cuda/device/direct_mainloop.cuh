@@ -291,10 +291,9 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   if (threadIdx.x == 0) {
     for (int consumer = 0; consumer < Traits::kConsumers; ++consumer) {
       for (int stage = 0; stage < p.stages; ++stage) {
-        barrier_init(shared.full[consumer][stage], p.boxes          ? 1
-                                                   : Traits::kSplit ? 32
-                                                                    : Traits::kFeederThreads);
-        barrier_init(shared.ready[consumer][stage], Traits::kSplit ? 1 : Traits::kFeederWarps);
+        constexpr int kTileThreads = Traits::kSplit ? 32 : Traits::kFeederThreads;
+        barrier_init(shared.full[consumer][stage], p.boxes ? 1 : kTileThreads);
+        barrier_init(shared.ready[consumer][stage], kTileThreads);
         barrier_init(shared.empty[consumer][stage], Traits::kConsumerThreads / 32);
       }
     }

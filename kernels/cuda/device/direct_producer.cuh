@@ -104,12 +104,11 @@ __device__ __forceinline__ void fetch_words(const ChunkCursor<Traits>& chunk, co
   barrier_arrive_after_copies(full);
 }
 
-/// A converted tile is there. All threads of the warp call it; one arrival a warp.
-__device__ __forceinline__ void hand_over(Barrier& ready, int thread) {
+/// A converted tile is there; each of its threads says so.
+__device__ __forceinline__ void hand_over(Barrier& ready) {
   // The copy engine will write where ordinary stores did.
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-  __syncwarp();
-  if (thread % 32 == 0) barrier_arrive(ready);
+  barrier_arrive(ready);
 }
 
 }  // namespace upconv::kernels::cuda::device

@@ -167,7 +167,7 @@ requires(Traits::kSplit) __device__ __forceinline__
       note = scale_tile<Traits>(tile, lane);
     }
     if (lane == 0) shared.notes[consumer][full.stage] = note;
-    hand_over(shared.ready[consumer][full.stage], lane);
+    hand_over(shared.ready[consumer][full.stage]);
     if (note.more != 0) continue;
     chunk.skip(p, kWarps);
     full.skip(kWarps, p.stages);
@@ -176,7 +176,7 @@ requires(Traits::kSplit) __device__ __forceinline__
   // The consumer looks one chunk ahead, past the last one too; what it finds there it does not use.
   empty.wait(shared.empty[consumer]);
   if (lane == 0) shared.notes[consumer][empty.stage] = TileNote{0, 0};
-  hand_over(shared.ready[consumer][empty.stage], lane);
+  hand_over(shared.ready[consumer][empty.stage]);
 }
 
 }  // namespace upconv::kernels::cuda::device
