@@ -23,9 +23,9 @@ struct Launch {
   int shared_bytes = 0;
 };
 
-/// Rows are fetched word by word; in 16 bits, those that do not begin at a word come shifted.
+/// The feeders fetch rows themselves; in 16 bits they come from where a vector begins.
 template <class Traits>
-void fetch_by_words(device::DirectArguments& p) {
+void fetch_by_threads(device::DirectArguments& p) {
   p.boxes = false;
   p.shift = p.offset = 0;
   p.realign = Traits::kHalves;
@@ -37,11 +37,11 @@ void fetch_by_words(device::DirectArguments& p) {
 template <class Traits>
 void align(device::DirectArguments& p) {
   constexpr int kAlign = 16 / static_cast<int>(sizeof(typename Traits::Element));
-  fetch_by_words<Traits>(p);
+  fetch_by_threads<Traits>(p);
   if (p.iw % kAlign != 0 || reinterpret_cast<std::uintptr_t>(p.x) % 16 != 0) return;
   const int lead = p.lead_w + Traits::kSkip;
   const int forward = (kAlign - lead % kAlign + kAlign) % kAlign;
-  const int nearest = forward + Traits::kSkip >= kAlign ? forward - kAlign : forward;
+  const int nearest = !Traits::kHalves && forward + Traits::kSkip >= kAlign ? forward - kAlign : forward;
   const bool reads_there = forward % Traits::kRun == 0 && Traits::kReach + forward <= Traits::kPitch;
   if (!reads_there && (Traits::kSplit || Traits::kNeeded + nearest > Traits::kPitch)) return;
   p.boxes = true;
@@ -69,7 +69,9 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   p.vectors =
       p.ow % Traits::kRun == 0 && reinterpret_cast<std::uintptr_t>(p.y) % (Traits::kRun * kElement) == 0;
 
-  // As many row ranges as make the busiest worker's rows, those computed twice included, fewest.
+  // As many row ranges as make the busiest worker's rows, those computed twice included, fewest. To begin and
+  // end an item costs it about two rows.
+  constexpr int kRowsBeside = Traits::kKh - 1 + 2;
   launch.grid.y = static_cast<unsigned>(p.groups * p.co_tiles);
   const int blocks = std::max(1, caps.multiprocessors / static_cast<int>(launch.grid.y));
   const std::int64_t workers = std::int64_t{blocks} * Traits::kConsumers;
@@ -78,7 +80,7 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   for (int ranges = 1; ranges <= std::min(p.oh, 1024); ++ranges) {
     const int rows = (p.oh + ranges - 1) / ranges;
     const std::int64_t items = columns * ((p.oh + rows - 1) / rows);
-    const std::int64_t cost = (items + workers - 1) / workers * (rows + Traits::kKh - 1);
+    const std::int64_t cost = (items + workers - 1) / workers * (rows + kRowsBeside);
     if (cost >= best || items > std::numeric_limits<int>::max()) continue;
     best = cost;
     p.range_rows = rows;
@@ -128,7 +130,7 @@ void launch(device::DirectArguments p, ExecutionContext& ctx) {
   const upconv::cuda::DeviceGuard guard(ctx.device().index());
   const Launch launch = plan<Traits>(p, ctx.caps());
   CUtensorMap map{};
-  if (p.boxes && !encode_input<Traits>(p, map)) fetch_by_words<Traits>(p);
+  if (p.boxes && !encode_input<Traits>(p, map)) fetch_by_threads<Traits>(p);
   const auto kernel = device::direct_convolution<Traits>;
   upconv::cuda::check(
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, launch.shared_bytes),
@@ -164,7 +166,8 @@ void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr auto kArithmetic = arithmetic_of(kMode);
   constexpr bool kNarrow = kMode == Mode::fp32 || kMode == Mode::fp32_wide;  // their sums need the registers
   using Largest = device::DirectTraits<kArithmetic, kKh, kKw, kCo, kNarrow ? 1 : 2>;
-  static_assert(device::DirectShared<Largest>::bytes(kNarrow ? 4 : 3, 0) <= least_beside_weights(kMode));
+  static_assert(device::DirectShared<Largest>::bytes(kNarrow ? 4 : Largest::kLight ? 2 : 3, 0) <=
+                least_beside_weights(kMode));
   if constexpr (kNarrow || kKh == 3) {
     const int narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
     if (kNarrow || 5 * narrow <= 4 * wide)

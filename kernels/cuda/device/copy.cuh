@@ -30,6 +30,13 @@ __device__ __forceinline__ void copy_block(void* to, const void* from, std::uint
       : "memory");
 }
 
+/// Fetches the first `bytes` of 16 bytes, and writes zero for the others; both addresses are multiples of 16.
+__device__ __forceinline__ void copy_vector(void* to, const void* from, int bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
+               "r"(bytes)
+               : "memory");
+}
+
 /// Fetches the first `bytes` of 4 bytes, and writes zero for the others.
 __device__ __forceinline__ void copy_word(void* to, const void* from, int bytes) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(to)), "l"(from), "r"(bytes)

@@ -51,6 +51,11 @@ __device__ __forceinline__ void store_if(bool wanted, void* to, std::uint32_t v)
                "r"(static_cast<int>(wanted))
                : "memory");
 }
+__device__ __forceinline__ void store_if(bool wanted, void* to, std::uint16_t v) {
+  asm volatile("{.reg .pred p;\nsetp.ne.b32 p, %2, 0;\n@p st.global.cs.b16 [%0], %1;\n}\n" ::"l"(to), "h"(v),
+               "r"(static_cast<int>(wanted))
+               : "memory");
+}
 
 /// The constants of the block's channels, once, by all threads of the block.
 template <class Traits>
@@ -67,8 +72,9 @@ __device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, cons
   shared.slopes[thread] = slope;
 }
 
-/// Where a thread's values of output row 0 go, fixed for a strip. With vectors a thread stores its run of
-/// pixels in its own channels; else the lanes of a quad exchange, so that a warp stores consecutive pixels.
+/// Where a thread's values of output row 0 go, fixed for a strip. A thread stores its run of pixels in its own
+/// channels; but 32-bit ones that make no vector are exchanged in a quad, so that a warp stores consecutive
+/// pixels.
 template <class Traits>
 struct OutputRun {
   typename Traits::Element* y;  // [co][oh][ow], at the thread's first channel and pixel
@@ -80,7 +86,7 @@ struct OutputRun {
                                        int warp, int lane) {
     const int quad = lane % 4;
     int co = co0, column = warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;
-    if (p.vectors) {
+    if (p.vectors || Traits::kHalves) {
       co += 2 * quad;
     } else {
       co += quad / Traits::kRun;
@@ -168,8 +174,37 @@ __device__ __forceinline__ void store_vectors(const FinishedRow<Traits>& row, co
   }
 }
 
-/// A quad's values of 16 / kRun channels at a time are finished and exchanged; lane q then holds pixel q %
-/// kRun.
+/// Rows of 16-bit values that begin anywhere: as words, each of two pixels of a thread or, in a row that begins
+/// within a word, of its last pixel and the first of the next run.
+template <class Traits>
+__device__ __forceinline__ void store_words(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
+                                            int lane) {
+  constexpr int kWords = FinishedRow<Traits>::kWords;
+#pragma unroll
+  for (int j = 0; j < Traits::kCo / 4; ++j) {
+    const int co = 8 * (j / 2) + j % 2;
+    auto* to = out.y + co * out.plane;
+    const int odd = static_cast<int>(reinterpret_cast<std::uintptr_t>(to) / 2 % 2);  // the same for the warp
+    const int count = co < out.channels ? out.valid : 0;
+    std::uint32_t v[kWords + 1];
+#pragma unroll
+    for (int w = 0; w < kWords; ++w)
+      v[w] = row.v[j][w];
+    v[kWords] = __shfl_down_sync(0xffffffffu, v[0], 4);
+    store_if(odd && lane < 4 && count > 0, to, static_cast<std::uint16_t>(v[0]));
+#pragma unroll
+    for (int w = 0; w < kWords; ++w) {
+      const std::uint32_t word = __funnelshift_r(v[w], v[w + 1], 16 * odd);
+      const int first = 2 * w + odd;
+      const bool alone = count == first + 1 || (odd && lane >= 28 && w == kWords - 1);
+      store_if(count > first && !alone, to + first, word);
+      store_if(count > first && alone, to + first, static_cast<std::uint16_t>(word));
+    }
+  }
+}
+
+/// Rows of 32-bit values that begin anywhere: a quad's values of 16 / kRun channels at a time are finished and
+/// exchanged; lane q then holds pixel q % kRun.
 template <class Traits, class Activate>
 __device__ __forceinline__ void store_elements(const DirectShared<Traits>& shared,
                                                const float (&d)[Traits::kBlocks][Traits::kN / 2],
@@ -192,14 +227,7 @@ __device__ __forceinline__ void store_elements(const DirectShared<Traits>& share
     asm volatile("" : "+l"(to)::"memory");  // else all channels are computed ahead, and spilled
 #pragma unroll
     for (int k = 0; k < 4; ++k, to += 2 * out.plane) {
-      if (first + 2 * k < out.channels && out.valid > 0) {
-        const float value = __uint_as_float(v[k]);
-        if constexpr (Traits::kHalves) {
-          *to = static_cast<std::uint16_t>(pack_pair<Traits::kArithmetic>(value, 0.0f));
-        } else {
-          *to = value;
-        }
-      }
+      if (first + 2 * k < out.channels && out.valid > 0) *to = __uint_as_float(v[k]);
     }
   }
 }
@@ -229,14 +257,17 @@ __device__ __forceinline__ void put_row(const DirectShared<Traits>& shared, cons
                                         const DirectArguments& p) {
   const auto kind = static_cast<Epilogue>(p.activation);
   const auto finished = [&](auto&& activate) { return finish_row<Traits>(shared, d, lane, activate); };
-  if (!p.vectors) {
-    with_activation(kind, [&](auto&& activate) { store_elements<Traits>(shared, d, out, lane, activate); });
-  } else if constexpr (Traits::kSplit) {
-    store_vectors<Traits>(with_activation(kind, finished), out);
+  if (p.vectors) {
+    // Stores of their own for each activation where the row is on the path from one row's products to the next.
+    if constexpr (Traits::kSplit) {
+      store_vectors<Traits>(with_activation(kind, finished), out);
+    } else {
+      with_activation(kind, [&](auto&& activate) { store_vectors<Traits>(finished(activate), out); });
+    }
+  } else if constexpr (Traits::kHalves) {
+    store_words<Traits>(with_activation(kind, finished), out, lane);
   } else {
-    // Stores of their own for each activation: the whole row is on the path from one row's products to the
-    // next.
-    with_activation(kind, [&](auto&& activate) { store_vectors<Traits>(finished(activate), out); });
+    with_activation(kind, [&](auto&& activate) { store_elements<Traits>(shared, d, out, lane, activate); });
   }
 }
 

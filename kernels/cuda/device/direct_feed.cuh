@@ -8,81 +8,62 @@
 /// those that begin at another column than they should, and 16-bit rows that begin within a word.
 namespace upconv::kernels::cuda::device {
 
-/// A thread's part of a tile: vectors of four words. Eight threads share a row.
+/// A thread's part of a tile: the vectors that for_each_vector deals it, of those that consumers read.
 template <class Traits>
 struct TilePart {
-  static constexpr int kRowWords = Traits::kChunkBytes / Traits::kChannels / 4, kVectors = kRowWords / 4;
-  static constexpr int kPerRow = (kVectors + 7) / 8, kCount = Traits::kChannels / 8 * kPerRow;
-  std::uint32_t x[kCount][4];
-
-  /// Calls visit(the thread's index i, row, first word of the vector in it).
-  template <class Visit>
-  __device__ __forceinline__ static void for_each(int thread, Visit&& visit) {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      const int row = thread / 8 + i / kPerRow * 8, vector = thread % 8 + i % kPerRow * 8;
-      if ((i % kPerRow + 1) * 8 <= kVectors || vector < kVectors) visit(i, row, vector * 4);
-    }
-  }
+  static constexpr int kRowWords = Traits::kChunkBytes / Traits::kChannels / 4;
+  static constexpr int kVectors = Traits::kHalves ? (Traits::kReach + 7) / 8 : kRowWords / 4;
+  std::uint32_t x[Traits::kChannels / 8 * ((kVectors + 7) / 8)][4];
 };
 
+/// Loads a thread's part of the tile as it should be: every row moved left to where it should begin.
 template <class Traits>
 __device__ __forceinline__ void load_tile(TilePart<Traits>& part, const std::uint32_t* tile,
                                           const ChunkCursor<Traits>& chunk, const DirectArguments& p,
                                           int group, int thread) {
   using Part = TilePart<Traits>;
-  Part::for_each(thread, [&](int i, int row, int word) {
-    load_words<4>(part.x[i], tile + row * Part::kRowWords + word);
+  const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
+  const auto* first = chunk.row(p, group) + chunk.origin(p);
+  for_each_vector<Traits, Part::kVectors>(thread, [&](int i, int row, int vector) {
+    std::uint32_t(&v)[4] = part.x[i];
+    const int at = row * Part::kRowWords + vector * 4;
+    if constexpr (Traits::kHalves) {
+      const int shift = p.boxes ? p.shift : lead_of(first + row * plane);
+      const std::uint32_t* from = tile + at + shift / 2;
+      std::uint32_t x[5];
+#pragma unroll
+      for (int w = 0; w < 5; ++w)
+        x[w] = from[w];
+#pragma unroll
+      for (int w = 0; w < 4; ++w)
+        v[w] = __funnelshift_r(x[w], x[w + 1], shift % 2 * 16);
+    } else {
+      // What moves in from beyond the tile is not needed, and may be anything in it.
+#pragma unroll
+      for (int w = 0; w < 4; ++w)
+        v[w] = tile[min(static_cast<unsigned>(at + p.shift + w),
+                        static_cast<unsigned>(Traits::kChannels * Part::kRowWords - 1))];
+    }
   });
   if constexpr (Traits::kHalves) {
-    if (p.boxes) return;
-    // Words came as they lie in memory: brings rows that begin an element early to their place, and clears
-    // what is beyond the border.
-    const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
-    const auto* first = chunk.row(p, group) + chunk.origin(p);
-    Part::for_each(thread, [&](int i, int row, int word) {
-      std::uint32_t(&v)[4] = part.x[i];
-      if (is_odd<Traits>(first + row * plane)) {
-        const std::uint32_t next = word + 4 < Part::kRowWords ? tile[row * Part::kRowWords + word + 4] : 0;
-#pragma unroll
-        for (int w = 0; w < 4; ++w)
-          v[w] = __funnelshift_r(v[w], w < 3 ? v[w + 1] : next, 16);
-      }
-      if (chunk.origin(p) >= 0 && chunk.origin(p) + Traits::kPitch <= p.iw) return;
+    if (p.boxes || chunk.inside(p, 0)) return;
+    for_each_vector<Traits, Part::kVectors>(thread, [&](int i, int, int vector) {
 #pragma unroll
       for (int w = 0; w < 4; ++w) {
-        const int column = chunk.origin(p) + 2 * (word + w);
-        if (column < 0 || column >= p.iw) v[w] &= 0xffff0000u;
-        if (column + 1 < 0 || column + 1 >= p.iw) v[w] &= 0x0000ffffu;
+        const int column = chunk.origin(p) + 8 * vector + 2 * w;
+        if (column < 0 || column >= p.iw) part.x[i][w] &= 0xffff0000u;
+        if (column + 1 < 0 || column + 1 >= p.iw) part.x[i][w] &= 0x0000ffffu;
       }
     });
   }
 }
 
 template <class Traits>
-__device__ __forceinline__ void store_tile(const TilePart<Traits>& part, std::uint32_t* tile, int shift,
-                                           int thread) {
+__device__ __forceinline__ void store_tile(const TilePart<Traits>& part, std::uint32_t* tile, int thread) {
   using Part = TilePart<Traits>;
-  Part::for_each(thread, [&](int i, int row, int word) {
+  for_each_vector<Traits, Part::kVectors>(thread, [&](int i, int row, int vector) {
     const auto& v = part.x[i];
-    std::uint32_t* to = tile + row * Part::kRowWords;
-    if (shift == 0) {
-      *reinterpret_cast<uint4*>(to + word) = make_uint4(v[0], v[1], v[2], v[3]);
-      return;
-    }
-    const auto put = [&](auto* elements, int column, auto value) {
-      if (column >= 0 && column < Traits::kPitch) elements[column] = value;
-    };
-#pragma unroll
-    for (int w = 0; w < 4; ++w) {
-      if constexpr (Traits::kHalves) {
-        auto* halves = reinterpret_cast<std::uint16_t*>(to);
-        put(halves, 2 * (word + w) - shift, static_cast<std::uint16_t>(v[w]));
-        put(halves, 2 * (word + w) + 1 - shift, static_cast<std::uint16_t>(v[w] >> 16));
-      } else {
-        put(to, word + w - shift, v[w]);
-      }
-    }
+    *reinterpret_cast<uint4*>(tile + row * Part::kRowWords + vector * 4) = make_uint4(v[0], v[1], v[2], v[3]);
   });
 }
 
@@ -104,7 +85,7 @@ requires(!Traits::kSplit) __device__ __forceinline__
       void* tile = ring + empty.stage * Traits::kChunkBytes;
       Barrier& done = shared.full[consumer][empty.stage];
       if (!p.boxes) {
-        fetch_words<Traits, Traits::kFeederThreads>(ahead, p, group, tile, done, thread);
+        fetch_tile<Traits, Traits::kFeederThreads>(ahead, p, group, tile, done, thread);
       } else if (thread == 0) {
         fetch_box<Traits>(ahead, map, p, group, tile, done);
       }
@@ -123,8 +104,8 @@ requires(!Traits::kSplit) __device__ __forceinline__
     load_tile<Traits>(part, tile, chunk, p, group, self);
     // Others read the words that this thread will write.
     asm volatile("barrier.cta.sync %0, %1;" ::"r"(consumer + 1), "n"(Traits::kFeederThreads) : "memory");
-    store_tile<Traits>(part, tile, p.shift - p.offset, self);
-    hand_over(shared.ready[consumer][full.stage]);
+    store_tile<Traits>(part, tile, self);
+    hand_over(shared.ready[consumer][full.stage], p);
     chunk.advance(p);
     full.advance(p.stages);
   }
@@ -133,7 +114,7 @@ requires(!Traits::kSplit) __device__ __forceinline__
   if (!p.realign) {
     barrier_arrive(shared.full[consumer][empty.stage]);
   } else {
-    hand_over(shared.ready[consumer][empty.stage]);
+    hand_over(shared.ready[consumer][empty.stage], p);
   }
 }
 

@@ -89,13 +89,13 @@ __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::k
   products_commit();
 }
 
-template <class Traits>
-__device__ __forceinline__ void pin_all(float (&acc)[Traits::kBlocks][Traits::kN / 2]) {
+template <int kBlocks, int kCount>
+__device__ __forceinline__ void pin_all(float (&acc)[kBlocks][kCount]) {
 #pragma unroll
-  for (int block = 0; block < Traits::kBlocks; ++block) {
+  for (auto& block : acc) {
 #pragma unroll
-    for (int i = 0; i < Traits::kN / 2; ++i)
-      pin(acc[block][i]);
+    for (float& x : block)
+      pin(x);
   }
 }
 
@@ -147,6 +147,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       static_cast<std::uint32_t>(p.items) >> 31;  // items are not negative; only we know
 
   float acc[Traits::kBlocks][Traits::kN / 2];  // [64 pixels][kh][co]: output rows ih + lead_h - kh
+  float large[Traits::kBlocks][Traits::kApart ? Traits::kN / 2 : 1];  // if apart, acc has the small products
   float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every batch of products
   auto& rows = *(Traits::kSplit ? &sum : &acc);
   Operands<Traits> operands;
@@ -203,29 +204,46 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   };
   const auto wait_for_products = [&] {
     products_wait<0>();
-    pin_all<Traits>(acc);
-    pin_all<Traits>(operands);
+    pin_all(acc);
+    pin_all(operands);
   };
-  // Multiplies the operands while the next ones are read.
+  // Multiplies the operands while the next ones are read. fp32 has the small products first, and the large ones
+  // apart: the units truncate when they add to a large sum.
   const auto advance = [&](int step, OutputRun<Traits>& out) {
     std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
     asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
     Window<Traits> window;
-    const TileNote next = load(window);
-    pin_all<Traits>(acc);
-    if constexpr (Traits::kSplit) {
-      // The small products first, and the large ones apart: the units truncate when they add to a large sum.
-      const int exponent = note.exponent + weight_exponent;
+    TileNote next{};
+    const int exponent = note.exponent + weight_exponent;
+    const int small_exponent = Traits::kPairs ? exponent - 11 : exponent;
+    pin_all(acc);
+    if constexpr (Traits::kApart) {
+      pin_all(large);
+      multiply<Traits, Terms::small>(acc, operands, taps);
+      multiply<Traits, Terms::large>(large, operands, taps);
+      settle(out);
+      next = load(window);
+      release(window, next);
+      products_wait<1>();
+      pin_all(acc);
+      add_scaled(sum[0], acc[0], small_exponent);
+      products_wait<0>();
+      pin_all(large);
+      pin_all(operands);
+      add_scaled(sum[0], large[0], exponent);
+    } else if constexpr (Traits::kSplit) {
+      next = load(window);
       multiply<Traits, Terms::small>(acc, operands, taps);
       settle(out);
       release(window, next);
       wait_for_products();
-      add_scaled(sum[0], acc[0], Traits::kPairs ? exponent - 11 : exponent);
-      pin_all<Traits>(acc);
+      add_scaled(sum[0], acc[0], small_exponent);
+      pin_all(acc);
       multiply<Traits, Terms::large>(acc, operands, taps);
       wait_for_products();
       add_scaled(sum[0], acc[0], exponent);
     } else {
+      next = load(window);
       multiply<Traits, Terms::all>(acc, operands, taps);
       release(window, next);
       wait_for_products();
@@ -285,7 +303,6 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   static_assert(sizeof(DirectShared<Traits>) <= DirectShared<Traits>::kHeaderBytes);
   const int group = blockIdx.y / p.co_tiles;
   const int co0 = blockIdx.y % p.co_tiles * Traits::kCo;
-  constexpr int kFeeders = Traits::kConsumers * Traits::kFeederThreads;
   const int workers = gridDim.x * Traits::kConsumers;
 
   if (threadIdx.x == 0) {
@@ -303,7 +320,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   load_epilogue(shared, p, group, co0, threadIdx.x);
   __syncthreads();
 
-  if (threadIdx.x < kFeeders) {
+  if (threadIdx.x < Traits::kFeeders) {
     asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Traits::kFeederRegisters));
     const int thread = threadIdx.x % Traits::kFeederThreads;
     const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kFeederThreads, 0);
@@ -317,10 +334,10 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
       for (int step = 0; step < p.steps; ++step)
         copy_block(to + step * step_bytes, from + step * step_bytes, step_bytes, shared.weights);
     }
-    feed<Traits>(shared, map, p, consumer, group, worker, thread);
+    if (consumer < Traits::kConsumers) feed<Traits>(shared, map, p, consumer, group, worker, thread);
   } else {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Traits::kConsumerRegisters));
-    const int consumer = __shfl_sync(0xffffffffu, (threadIdx.x - kFeeders) / Traits::kConsumerThreads, 0);
+    const int consumer = __shfl_sync(0xffffffffu, (threadIdx.x - Traits::kFeeders) / Traits::kConsumerThreads, 0);
     consume<Traits>(shared, p, consumer, group, co0, blockIdx.x * Traits::kConsumers + consumer, workers);
   }
 }

@@ -37,6 +37,10 @@ struct ChunkCursor {
   __device__ __forceinline__ int origin(const DirectArguments& p) const {
     return ow0 - p.lead_w - Traits::kSkip - p.shift;
   }
+  /// Whether the fetched tile, and `margin` columns before it, lie within the rows.
+  __device__ __forceinline__ bool inside(const DirectArguments& p, int margin) const {
+    return origin(p) >= margin && origin(p) + Traits::kPitch <= p.iw;
+  }
   /// The chunk's first channel in its row, at input column 0.
   __device__ __forceinline__ const typename Traits::Element* row(const DirectArguments& p, int group) const {
     const std::int64_t plane =
@@ -59,12 +63,6 @@ struct ChunkCursor {
   }
 };
 
-/// In 16 bits words begin at even addresses: a row that does not begins an element early.
-template <class Traits>
-__device__ __forceinline__ int is_odd(const typename Traits::Element* row) {
-  return Traits::kHalves ? static_cast<int>(reinterpret_cast<std::uintptr_t>(row) >> 1 & 1) : 0;
-}
-
 /// One thread: by the copy engine.
 template <class Traits>
 __device__ __forceinline__ void fetch_box(const ChunkCursor<Traits>& chunk, const CUtensorMap& map,
@@ -73,41 +71,83 @@ __device__ __forceinline__ void fetch_box(const ChunkCursor<Traits>& chunk, cons
   copy_box(tile, map, chunk.origin(p), chunk.ih, chunk.step * Traits::kChannels, group, chunk.n, full);
 }
 
-/// kThreads threads: word by word, for any width and alignment. In 16 bits, words that hold the border keep
-/// what lies beyond it, see load_tile.
+/// kThreads threads: 32-bit elements one by one, for rows of any width and alignment.
 template <class Traits, int kThreads>
-__device__ __forceinline__ void fetch_words(const ChunkCursor<Traits>& chunk, const DirectArguments& p,
-                                            int group, void* tile, Barrier& full, int thread) {
-  using Element = typename Traits::Element;
-  constexpr int kPerWord = Traits::kHalves ? 2 : 1, kWords = Traits::kPitch / kPerWord;
+requires(!Traits::kHalves) __device__ __forceinline__
+    void fetch_tile(const ChunkCursor<Traits>& chunk, const DirectArguments& p, int group, void* tile,
+                    Barrier& full, int thread) {
   const int channels = min(Traits::kChannels, p.ci - chunk.step * Traits::kChannels);
   const int origin = chunk.origin(p);
   const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
-  const auto* nothing = static_cast<const Element*>(p.x) - is_odd<Traits>(static_cast<const Element*>(p.x));
 #pragma unroll
-  for (int first = 0; first < kWords; first += kThreads) {
-    const int word = first + thread;
-    if (word >= kWords) break;
-    // Bytes that are wanted, of a row that begins at a word, and of one that begins an element early.
-    const auto wanted = [&](int column) {
-      return column + kPerWord <= 0 || column >= p.iw ? 0 : column + kPerWord > p.iw ? 2 : 4;
-    };
-    const int bytes[2] = {wanted(origin + kPerWord * word), wanted(origin + kPerWord * word - 1)};
-    const Element* from = chunk.row(p, group) + origin + kPerWord * word;
-    auto* to = static_cast<std::uint32_t*>(tile) + word;
+  for (int first = 0; first < Traits::kPitch; first += kThreads) {
+    const int column = first + thread;
+    if (column >= Traits::kPitch) break;
+    const bool inside = origin + column >= 0 && origin + column < p.iw;
+    const auto* from = chunk.row(p, group) + origin + column;
+    auto* to = static_cast<typename Traits::Element*>(tile) + column;
 #pragma unroll 4
-    for (int c = 0; c < Traits::kChannels; ++c, from += plane, to += kWords) {
-      const int odd = is_odd<Traits>(from), count = c < channels ? (odd != 0 ? bytes[1] : bytes[0]) : 0;
-      copy_word(to, count > 0 ? from - odd : nothing, count);
+    for (int c = 0; c < Traits::kChannels; ++c, from += plane, to += Traits::kPitch) {
+      const bool wanted = inside && c < channels;
+      copy_word(to, wanted ? from : p.x, wanted ? 4 : 0);
     }
   }
   barrier_arrive_after_copies(full);
 }
 
+/// 16-bit elements that a row's part in a tile was fetched too early: the 16-byte vectors that hold it are.
+__device__ __forceinline__ int lead_of(const std::uint16_t* part) {
+  return static_cast<int>(reinterpret_cast<std::uintptr_t>(part) / 2 % 8);
+}
+
+/// Deals kVectors vectors of 16 bytes in every row of a tile to 64 threads, eight to a row: calls visit(index
+/// of the thread's own, row, vector).
+template <class Traits, int kVectors, class Visit>
+__device__ __forceinline__ void for_each_vector(int thread, Visit&& visit) {
+  constexpr int kPerRow = (kVectors + 7) / 8;
+#pragma unroll
+  for (int i = 0; i < Traits::kChannels / 8 * kPerRow; ++i) {
+    const int row = thread / 8 + i / kPerRow * 8, vector = thread % 8 + i % kPerRow * 8;
+    if ((i % kPerRow + 1) * 8 <= kVectors || vector < kVectors) visit(i, row, vector);
+  }
+}
+
+/// The same for 16-bit elements, which are fetched as the vectors that hold them: load_tile puts them right,
+/// and clears what lies beyond the border.
+template <class Traits, int kThreads>
+requires Traits::kHalves __device__ __forceinline__
+    void fetch_tile(const ChunkCursor<Traits>& chunk, const DirectArguments& p, int group, void* tile,
+                    Barrier& full, int thread) {
+  static_assert(kThreads == 64 && Traits::kReach + 7 <= Traits::kPitch);
+  const int channels = min(Traits::kChannels, p.ci - chunk.step * Traits::kChannels);
+  const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
+  const int origin = chunk.origin(p);
+  const std::uint16_t* first = chunk.row(p, group) + origin;
+  const auto copy = [&](int row, int vector, const std::uint16_t* from, int bytes) {
+    copy_vector(static_cast<std::uint16_t*>(tile) + row * Traits::kPitch + vector * 8, from, bytes);
+  };
+  if (chunk.inside(p, 7) && channels == Traits::kChannels) {
+    for_each_vector<Traits, Traits::kPitch / 8>(thread, [&](int, int row, int vector) {
+      const std::uint16_t* part = first + row * plane;
+      copy(row, vector, part - lead_of(part) + vector * 8, 16);
+    });
+  } else {
+    const auto* nothing = static_cast<const std::uint16_t*>(p.x);
+    nothing -= lead_of(nothing);
+    for_each_vector<Traits, Traits::kPitch / 8>(thread, [&](int, int row, int vector) {
+      const std::uint16_t* part = first + row * plane;
+      const int ahead = vector * 8 - lead_of(part), column = origin + ahead;
+      const int count = row < channels && column > -8 ? max(min(p.iw - column, 8), 0) : 0;
+      copy(row, vector, count > 0 ? part + ahead : nothing, 2 * count);
+    });
+  }
+  barrier_arrive_after_copies(full);
+}
+
 /// A converted tile is there; each of its threads says so.
-__device__ __forceinline__ void hand_over(Barrier& ready) {
+__device__ __forceinline__ void hand_over(Barrier& ready, const DirectArguments& p) {
   // The copy engine will write where ordinary stores did.
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+  if (p.boxes) asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   barrier_arrive(ready);
 }
 

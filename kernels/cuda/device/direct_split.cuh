@@ -84,21 +84,24 @@ __device__ __forceinline__ TileNote split_tile(std::uint32_t* tile, std::uint32_
   const int scale = min(14 - (static_cast<int>(extremes.x >> 24) - 127), 126);
   // Past 2^113, even the smallest denormal has all its bits in h and l.
   const std::uint32_t floor = scale < 113 ? static_cast<std::uint32_t>(127 - 14 - scale) << 24 : 0;
-  const bool more = floor != 0 && extremes.y < floor - 1, all = first && !more;
+  const bool more = floor != 0 && extremes.y < floor - 1;
   const float factor = power_of_two(scale);
-  for_each_unit<Traits>(tile, lane, [&](uint2* unit) {
-    uint2 x = *unit, beside = unit[2 * Traits::kPitch];
-    if (!all) {
-      const auto drop = [&](std::uint32_t& v) {
-        if (2 * v < floor || (!first && 2 * v >= limit)) v = 0;
-      };
-      drop(x.x), drop(x.y), drop(beside.x), drop(beside.y);
-    }
-    split(x.x, beside.x, factor);
-    split(x.y, beside.y, factor);
-    *unit = x;
-    unit[2 * Traits::kPitch] = beside;
-  });
+  const auto convert = [&](auto&& taken) {
+    for_each_unit<Traits>(tile, lane, [&](uint2* unit) {
+      uint2 x = *unit, beside = unit[2 * Traits::kPitch];
+      x = {taken(x.x), taken(x.y)}, beside = {taken(beside.x), taken(beside.y)};
+      split(x.x, beside.x, factor);
+      split(x.y, beside.y, factor);
+      *unit = x;
+      unit[2 * Traits::kPitch] = beside;
+    });
+  };
+  // One branch a tile: within units it would keep the compiler from overlapping them.
+  if (first && !more) {
+    convert([](std::uint32_t v) { return v; });
+  } else {
+    convert([&](std::uint32_t v) { return 2 * v < floor || (!first && 2 * v >= limit) ? 0u : v; });
+  }
   limit = more ? floor : kTwiceInfinity;
   return {-scale, more};
 }
@@ -134,7 +137,7 @@ requires(Traits::kSplit) __device__ __forceinline__
     void* tile = ring + stage * Traits::kChunkBytes;
     Barrier& done = shared.full[consumer][stage];
     if (!p.boxes) {
-      fetch_words<Traits, 32>(chunk, p, group, tile, done, lane);
+      fetch_tile<Traits, 32>(chunk, p, group, tile, done, lane);
     } else if (lane == 0) {
       fetch_box<Traits>(chunk, map, p, group, tile, done);
     }
@@ -167,7 +170,7 @@ requires(Traits::kSplit) __device__ __forceinline__
       note = scale_tile<Traits>(tile, lane);
     }
     if (lane == 0) shared.notes[consumer][full.stage] = note;
-    hand_over(shared.ready[consumer][full.stage]);
+    hand_over(shared.ready[consumer][full.stage], p);
     if (note.more != 0) continue;
     chunk.skip(p, kWarps);
     full.skip(kWarps, p.stages);
@@ -176,7 +179,7 @@ requires(Traits::kSplit) __device__ __forceinline__
   // The consumer looks one chunk ahead, past the last one too; what it finds there it does not use.
   empty.wait(shared.empty[consumer]);
   if (lane == 0) shared.notes[consumer][empty.stage] = TileNote{0, 0};
-  hand_over(shared.ready[consumer][empty.stage]);
+  hand_over(shared.ready[consumer][empty.stage], p);
 }
 
 }  // namespace upconv::kernels::cuda::device

@@ -83,11 +83,22 @@ struct DirectTraits {
       kPixels - kRun + kFirst + kWindow;                     // columns of a tile that are read at offset 0
   static constexpr int kNeeded = kPixels + kSkip + kKw - 1;  // of which these are needed
 
-  static constexpr int kConsumers = 2, kConsumerThreads = 128;
+  // What a consumer keeps in registers, beside addresses.
+  static constexpr int kSums = kBlocks * kN / 2;
+  static constexpr int kOperandWords = kParts * 4 * (kKw + kBlocks - 1);
+  static constexpr int kWindowWords = kChannels / 4 * kWindow * static_cast<int>(sizeof(Element)) / 4;
+  // fp32: products with low parts and those of high parts have accumulators of their own and run together.
+  static constexpr bool kApart = kSplit && 3 * kSums + kOperandWords + kWindowWords <= 192;
+  // Three warpgroups fill the gaps between one's products better than two, where their registers suffice.
+  static constexpr bool kLight = !kSplit && kSums + kOperandWords + kWindowWords <= 104;
+
+  static constexpr int kConsumers = kLight ? 3 : 2, kConsumerThreads = 128;
   static constexpr int kFeederWarps = kSplit ? 4 : 2;  // for each ring; splitting is work
   static constexpr int kFeederThreads = 32 * kFeederWarps;
-  static constexpr int kThreads = kConsumers * (kFeederThreads + kConsumerThreads);
-  static constexpr int kFeederRegisters = kSplit ? 40 : 56, kConsumerRegisters = kSplit ? 216 : 224;
+  static constexpr int kFeeders = (kConsumers * kFeederThreads + 127) / 128 * 128;  // whole warpgroups
+  static constexpr int kThreads = kFeeders + kConsumers * kConsumerThreads;
+  static constexpr int kFeederRegisters = kSplit ? 40 : kLight ? 48 : 56;
+  static constexpr int kConsumerRegisters = kSplit ? 216 : kLight ? 128 : 224;
   static constexpr int kMaxStages = 12;
 
   static_assert(kBlocks == 1 || (kBlocks == 2 && !kSplit));  // fp32 has its sums in registers as well
@@ -97,8 +108,9 @@ struct DirectTraits {
   // 8 words between channels: a warp's vector reads (8 pixel runs, 4 channels) fall on different banks.
   static_assert(kPitch * sizeof(Element) / 4 % 32 == 8);
   static_assert(kChunkBytes % 128 == 0);
-  static_assert(kConsumers * (kFeederThreads * kFeederRegisters + kConsumerThreads * kConsumerRegisters) <=
-                65536);
+  // A block gets a multiple of 8 registers a thread, from which both kinds take their share.
+  static_assert(kFeeders * kFeederRegisters + kConsumers * kConsumerThreads * kConsumerRegisters <=
+                65536 / kThreads / 8 * 8 * kThreads);
 };
 
 /// What the consumer is told about a tile that feeders converted.
