@@ -14,6 +14,7 @@
 #include <upconv/kernels/cuda/device/direct_mainloop.cuh>
 #include <upconv/kernels/cuda/direct_layer.h>
 #include <upconv/kernels/cuda/direct_wgmma.h>
+#include <upconv/kernels/cuda/launch.h>
 
 /// How a direct convolution is laid over a GPU, and its launch. For the .cu file of each mode.
 namespace upconv::kernels::cuda::direct_wgmma {
@@ -139,7 +140,7 @@ void launch(device::DirectArguments p, ExecutionContext& ctx) {
   config.gridDim = launch.grid;
   config.blockDim = dim3(Traits::kThreads);
   config.dynamicSmemBytes = static_cast<std::size_t>(launch.shared_bytes);
-  config.stream = static_cast<cudaStream_t>(ctx.stream());
+  config.stream = stream_of(ctx);
   upconv::cuda::check(cudaLaunchKernelEx(&config, kernel, map, p), "cudaLaunchKernelEx");
 }
 
@@ -159,21 +160,29 @@ constexpr device::Arithmetic arithmetic_of(Mode mode) {
   return device::Arithmetic::fp32_wide;
 }
 
-/// The kernel of one shape. Strips are 128 pixels wide; in fp32 64, and for 3 slots also where that leaves
-/// much less beyond the right border.
+/// The kernel of one shape. Strips are 128 pixels wide; but 64 where that leaves much less beyond the right
+/// border, which is worth kernels of their own for 3 slots, and in fp32, whose sums need the registers,
+/// except for one slot whose rings find room.
 template <Mode kMode, int kKh, int kKw, int kCo>
 void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr auto kArithmetic = arithmetic_of(kMode);
-  constexpr bool kNarrow = kMode == Mode::fp32 || kMode == Mode::fp32_wide;  // their sums need the registers
-  using Largest = device::DirectTraits<kArithmetic, kKh, kKw, kCo, kNarrow ? 1 : 2>;
-  static_assert(device::DirectShared<Largest>::bytes(kNarrow ? 4 : Largest::kLight ? 2 : 3, 0) <=
-                least_beside_weights(kMode));
-  if constexpr (kNarrow || kKh == 3) {
+  constexpr bool kSplit = kMode == Mode::fp32 || kMode == Mode::fp32_wide;
+  constexpr bool kHasNarrow = kSplit || kKh == 3, kHasWide = !kSplit || (kMode == Mode::fp32 && kKh == 1);
+  using Narrow = device::DirectTraits<kArithmetic, kKh, kKw, kCo, 1>;
+  using Wide = device::DirectTraits<kArithmetic, kKh, kKw, kCo, 2>;
+  constexpr int kStages = kSplit ? 4 : 2;  // less is too little
+  if constexpr (kHasNarrow) {
+    static_assert(device::DirectShared<Narrow>::bytes(kStages, 0) <= least_beside_weights(kMode));
     const int narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
-    if (kNarrow || 5 * narrow <= 4 * wide)
-      return launch<device::DirectTraits<kArithmetic, kKh, kKw, kCo, 1>>(p, ctx);
+    const int steps = (p.ci + Wide::kChannels - 1) / Wide::kChannels;
+    const bool fits = device::DirectShared<Wide>::bytes(kStages, steps) <=
+                      static_cast<int>(ctx.caps().shared_memory_per_block);
+    if (!kHasWide || 5 * narrow <= 4 * wide || !fits) return launch<Narrow>(p, ctx);
   }
-  if constexpr (!kNarrow) launch<device::DirectTraits<kArithmetic, kKh, kKw, kCo, 2>>(p, ctx);
+  if constexpr (kHasWide) {
+    static_assert(kHasNarrow || device::DirectShared<Wide>::bytes(kStages, 0) <= least_beside_weights(kMode));
+    launch<Wide>(p, ctx);
+  }
 }
 
 /// The kernels of one tile, by width.
@@ -200,16 +209,13 @@ void launch_packing(const DirectPacking& packing, const device::DirectArguments&
 template <Mode kMode>
 void launch(const ConvProblem& problem, const ConvOperands& operands, const unsigned char* weights,
             ExecutionContext& ctx) {
-  static_assert(static_cast<int>(ActivationKind::tanh) == static_cast<int>(device::Epilogue::tanh));
   if (problem.n == 0) return;
   const auto packing = packing_of(problem, kMode);
-  const Activation& activation = operands.activation;
   const device::DirectArguments p{
       .x = operands.x.raw(),
       .weights = weights,
       .weight_exponents = reinterpret_cast<const int*>(weights + packing->exponents_offset()),
       .bias = operands.bias.defined() ? operands.bias.raw() : nullptr,
-      .slopes = activation.slopes.defined() ? activation.slopes.raw() : nullptr,
       .y = operands.y.raw(),
       .n = static_cast<int>(problem.n),
       .groups = packing->groups,
@@ -223,9 +229,7 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, const unsi
       .lead_h = static_cast<int>(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h) +
                 packing->empty_slots(),
       .lead_w = static_cast<int>(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
-      .activation = static_cast<int>(activation.kind),
-      .slope_stride = activation.slopes.defined() && activation.slopes.numel() > 1 ? 1 : 0,
-      .negative_slope = activation.negative_slope};
+      .activation = device_activation<void>(operands.activation)};
   constexpr int kTiles = static_cast<int>(kDirectTiles<kMode>.size());
   launch_packing<kMode>(*packing, p, ctx, std::make_integer_sequence<int, kTiles>{});
 }

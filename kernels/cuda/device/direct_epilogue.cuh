@@ -8,9 +8,6 @@
 /// Bias, activation and the store of a finished output row.
 namespace upconv::kernels::cuda::device {
 
-/// The order of kernels::ActivationKind.
-enum class Epilogue : int { none, relu, leaky_relu, prelu, sigmoid, tanh };
-
 template <Arithmetic kArithmetic>
 __device__ __forceinline__ float load_as_float(const void* values, std::int64_t i) {
   if constexpr (kArithmetic == Arithmetic::f16) {
@@ -65,16 +62,13 @@ __device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, cons
   const int co = min(co0 + thread, p.co - 1);
   const std::int64_t channel = static_cast<std::int64_t>(group) * p.co + co;
   shared.bias[thread] = p.bias ? load_as_float<Traits::kArithmetic>(p.bias, channel) : 0.0f;
-  float slope = 1.0f;
-  if (p.activation == static_cast<int>(Epilogue::leaky_relu)) slope = p.negative_slope;
-  if (p.activation == static_cast<int>(Epilogue::prelu))
-    slope = load_as_float<Traits::kArithmetic>(p.slopes, channel * p.slope_stride);
-  shared.slopes[thread] = slope;
+  const auto& [function, slope, slopes, slopes_step] = p.activation;
+  shared.slopes[thread] = slopes ? load_as_float<Traits::kArithmetic>(slopes, channel * slopes_step) : slope;
 }
 
-/// Where a thread's values of output row 0 go, fixed for a strip. A thread stores its run of pixels in its own
-/// channels; but 32-bit ones that make no vector are exchanged in a quad, so that a warp stores consecutive
-/// pixels.
+/// Where a thread's values of output row 0 go, fixed for a strip. A thread stores its run of pixels in its
+/// own channels; but 32-bit ones that make no vector are exchanged in a quad, so that a warp stores
+/// consecutive pixels.
 template <class Traits>
 struct OutputRun {
   typename Traits::Element* y;  // [co][oh][ow], at the thread's first channel and pixel
@@ -174,8 +168,8 @@ __device__ __forceinline__ void store_vectors(const FinishedRow<Traits>& row, co
   }
 }
 
-/// Rows of 16-bit values that begin anywhere: as words, each of two pixels of a thread or, in a row that begins
-/// within a word, of its last pixel and the first of the next run.
+/// Rows of 16-bit values that begin anywhere: as words, each of two pixels of a thread or, in a row that
+/// begins within a word, of its last pixel and the first of the next run.
 template <class Traits>
 __device__ __forceinline__ void store_words(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
                                             int lane) {
@@ -203,8 +197,8 @@ __device__ __forceinline__ void store_words(const FinishedRow<Traits>& row, cons
   }
 }
 
-/// Rows of 32-bit values that begin anywhere: a quad's values of 16 / kRun channels at a time are finished and
-/// exchanged; lane q then holds pixel q % kRun.
+/// Rows of 32-bit values that begin anywhere: a quad's values of 16 / kRun channels at a time are finished
+/// and exchanged; lane q then holds pixel q % kRun.
 template <class Traits, class Activate>
 __device__ __forceinline__ void store_elements(const DirectShared<Traits>& shared,
                                                const float (&d)[Traits::kBlocks][Traits::kN / 2],
@@ -234,16 +228,15 @@ __device__ __forceinline__ void store_elements(const DirectShared<Traits>& share
 
 /// visit(activate). One branch a row, not one an element.
 template <class Visit>
-__device__ __forceinline__ auto with_activation(Epilogue kind, Visit&& visit) {
-  switch (kind) {
-    case Epilogue::relu:
+__device__ __forceinline__ auto with_activation(Function function, Visit&& visit) {
+  switch (function) {
+    case Function::relu:
       return visit([](float x, float) { return x < 0.0f ? 0.0f : x; });
-    case Epilogue::leaky_relu:
-    case Epilogue::prelu:
+    case Function::leaky:
       return visit([](float x, float slope) { return x < 0.0f ? x * slope : x; });
-    case Epilogue::sigmoid:
+    case Function::sigmoid:
       return visit([](float x, float) { return 1.0f / (1.0f + expf(-x)); });
-    case Epilogue::tanh:
+    case Function::tanh:
       return visit([](float x, float) { return tanhf(x); });
     default:
       return visit([](float x, float) { return x; });
@@ -255,19 +248,21 @@ template <class Traits>
 __device__ __forceinline__ void put_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
                                         const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
                                         const DirectArguments& p) {
-  const auto kind = static_cast<Epilogue>(p.activation);
+  const Function function = p.activation.function;
   const auto finished = [&](auto&& activate) { return finish_row<Traits>(shared, d, lane, activate); };
   if (p.vectors) {
-    // Stores of their own for each activation where the row is on the path from one row's products to the next.
+    // Stores of their own for each activation where the row is on the path from one row's products to the
+    // next.
     if constexpr (Traits::kSplit) {
-      store_vectors<Traits>(with_activation(kind, finished), out);
+      store_vectors<Traits>(with_activation(function, finished), out);
     } else {
-      with_activation(kind, [&](auto&& activate) { store_vectors<Traits>(finished(activate), out); });
+      with_activation(function, [&](auto&& activate) { store_vectors<Traits>(finished(activate), out); });
     }
   } else if constexpr (Traits::kHalves) {
-    store_words<Traits>(with_activation(kind, finished), out, lane);
+    store_words<Traits>(with_activation(function, finished), out, lane);
   } else {
-    with_activation(kind, [&](auto&& activate) { store_elements<Traits>(shared, d, out, lane, activate); });
+    with_activation(function,
+                    [&](auto&& activate) { store_elements<Traits>(shared, d, out, lane, activate); });
   }
 }
 

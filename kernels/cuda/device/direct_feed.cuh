@@ -13,7 +13,7 @@ template <class Traits>
 struct TilePart {
   static constexpr int kRowWords = Traits::kChunkBytes / Traits::kChannels / 4;
   static constexpr int kVectors = Traits::kHalves ? (Traits::kReach + 7) / 8 : kRowWords / 4;
-  std::uint32_t x[Traits::kChannels / 8 * ((kVectors + 7) / 8)][4];
+  std::uint32_t x[8 * Traits::kChannels / Traits::kFeederThreads * ((kVectors + 7) / 8)][4];
 };
 
 /// Loads a thread's part of the tile as it should be: every row moved left to where it should begin.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <upconv/kernels/cuda/device/direct_traits.cuh>
+#include <upconv/kernels/cuda/device/element.cuh>
 
 /// A thread's pixels in registers. The products' row m of a 16-row warp tile is not pixel m: a thread's rows
 /// are kRun consecutive pixels, so that the A operand of the next kw is the thread's own registers, one pixel
@@ -37,20 +38,6 @@ __device__ __forceinline__ std::uint32_t pair_of(std::uint32_t low, std::uint32_
                : "=r"(pair)
                : "r"(low), "r"(high), "r"(which == 0 ? 0x5410 : 0x7632));
   return pair;
-}
-
-template <int kCount>
-__device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) {
-  static_assert(kCount == 1 || kCount == 2 || kCount == 4);
-  if constexpr (kCount == 1) {
-    to[0] = *static_cast<const std::uint32_t*>(from);
-  } else if constexpr (kCount == 4) {
-    const uint4 v = *static_cast<const uint4*>(from);
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-  } else {
-    const uint2 v = *static_cast<const uint2*>(from);
-    to[0] = v.x, to[1] = v.y;
-  }
 }
 
 /// `run` points at the thread's run in the tile [kChannels][kPitch], row lane % 4.

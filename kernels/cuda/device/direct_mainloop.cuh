@@ -14,12 +14,12 @@
 // pixel further on: a chunk (8 channels of one input row in TF32, else 16) is read from shared memory once
 // and multiplied for every kw and kh.
 //
-// Tiling. A block of 384 threads (fp32: 512): two warpgroups that multiply, each with a strip of 128 output
-// columns (64 in fp32 and for narrow images) and a ring of its own, and feeders, who fetch the chunks, one
-// thread by the copy engine or all by cp.async, and put right what the multiplying warpgroups cannot read as
-// it lies (direct_feed.cuh, direct_split.cuh). Persistent: 132 blocks share the strips' row ranges, kKh - 1
-// rows of a range are computed twice. All weights of the block's output channels stay in shared memory, 86 KB
-// for 32 -> 32, 3x7 in TF32 and in fp32.
+// Tiling. A block of 384 to 640 threads: two warpgroups that multiply, three where registers suffice, each
+// with a strip of 128 output columns (64 in fp32 and for narrow images) and a ring of its own, and feeders,
+// who fetch the chunks, one thread by the copy engine or all by cp.async, and put right what the multiplying
+// warpgroups cannot read as it lies (direct_feed.cuh, direct_split.cuh). Persistent: 132 blocks share the
+// strips' row ranges, kKh - 1 rows of a range are computed twice. All weights of the block's output channels
+// stay in shared memory, 86 KB for 32 -> 32, 3x7 in TF32 and in fp32.
 //
 // fp32. Every operand is h + l * 2^-11 in f16, scaled by a power of two: three products at the rate of f16,
 // half the cost of three in TF32. h*l and l*h are added up first and emptied into ordinary fp32 sums, then
@@ -47,7 +47,8 @@
 //   - Named barriers by which the two warpgroups take turns to issue: tf32 0.494 against 0.494-0.502.
 //   - N = 32 for each kh apart, shifted reads for every kw (the first study): tf32 0.65 at the same rounding.
 //   - Finished rows kept in registers and stored, by predicated stores, while the next row's first products
-//     run: tf32 0.65 against 0.60, f16 0.44 against 0.40, in the same run of an earlier state.
+//     run: tf32 0.65 against 0.60, f16 0.44 against 0.40, in the same run of an earlier state. 16 to 16
+//     channels: f16 0.117 against 0.109, where three warpgroups give 0.102.
 //   - TF32 and 16-bit tiles converted by the feeders too: f16 0.40 against 0.29. A feeder warp's chain of
 //     instructions for a chunk is longer than the products' 1344 clocks.
 //   - fp32 by three TF32 products: 1.51 against 1.04. Split by the consumers: 1.12. By 64 feeder threads
@@ -75,15 +76,16 @@ __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::k
   products_begin();
 #pragma unroll
   for (int kw = 0; kw < Traits::kKw; ++kw) {
-    if constexpr (kTerms == Terms::small) {
-      if (Traits::kWide)
-        product(0, kw, 1, 1, kw > 0);  // few of such weights matter: their l * l then does too
-      product(0, kw, 1, 0, Traits::kWide || kw > 0);
-      product(0, kw, 0, 1, 1);
-    } else {
 #pragma unroll
-      for (int block = 0; block < Traits::kBlocks; ++block)
+    for (int block = 0; block < Traits::kBlocks; ++block) {
+      if constexpr (kTerms == Terms::small) {
+        if (Traits::kWide)
+          product(block, kw, 1, 1, kw > 0);  // few of such weights matter: their l * l then does too
+        product(block, kw, 1, 0, Traits::kWide || kw > 0);
+        product(block, kw, 0, 1, 1);
+      } else {
         product(block, kw, 0, 0, kTerms == Terms::all || kw > 0);
+      }
     }
   }
   products_commit();
@@ -113,24 +115,29 @@ __device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
 }
 
 /// sum += acc * 2^exponent, where 2^exponent itself may be no float.
-template <int kCount>
-__device__ __forceinline__ void add_scaled(float (&sum)[kCount], float (&acc)[kCount], int exponent) {
+template <int kBlocks, int kCount>
+__device__ __forceinline__ void add_scaled(float (&sum)[kBlocks][kCount], float (&acc)[kBlocks][kCount],
+                                           int exponent) {
   const int main = min(max(exponent, -126), 127);
-  if (const int rest = exponent - main; rest != 0) {
-    const float factor = power_of_two(min(max(rest, -126), 127));
-#pragma unroll
-    for (float& x : acc)
-      x *= factor;
-  }
+  const int rest = exponent - main;
   const float factor = power_of_two(main);
 #pragma unroll
-  for (int i = 0; i < kCount; ++i)
-    sum[i] = fmaf(acc[i], factor, sum[i]);
+  for (int block = 0; block < kBlocks; ++block) {
+    if (rest != 0) {
+      const float first = power_of_two(min(max(rest, -126), 127));
+#pragma unroll
+      for (float& x : acc[block])
+        x *= first;
+    }
+#pragma unroll
+    for (int i = 0; i < kCount; ++i)
+      sum[block][i] = fmaf(acc[block][i], factor, sum[block][i]);
+  }
 }
 
 template <class Traits>
 __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const DirectArguments& p, int consumer,
-                                        int group, int co0, int worker, int workers) {
+                                        int group, int co0, int worker) {
   const int thread = threadIdx.x % 128, lane = thread % 32;
   const int warp = __shfl_sync(0xffffffffu, thread / 32, 0);
   const int column =
@@ -202,51 +209,45 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage], bits & zero);
     if (!Traits::kPairs || of.more == 0) at.advance(p.stages);
   };
-  const auto wait_for_products = [&] {
+  const auto wait_for_products = [&](auto& sums) {
     products_wait<0>();
-    pin_all(acc);
+    pin_all(sums);
     pin_all(operands);
   };
-  // Multiplies the operands while the next ones are read. fp32 has the small products first, and the large ones
-  // apart: the units truncate when they add to a large sum.
+  // Multiplies the operands while the next ones are read. fp32 has the small products first, and the large
+  // ones apart: the units truncate when they add to a large sum.
   const auto advance = [&](int step, OutputRun<Traits>& out) {
     std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
     asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
     Window<Traits> window;
     TileNote next{};
-    const int exponent = note.exponent + weight_exponent;
-    const int small_exponent = Traits::kPairs ? exponent - 11 : exponent;
     pin_all(acc);
-    if constexpr (Traits::kApart) {
+    if constexpr (Traits::kSplit) {
+      const int exponent = note.exponent + weight_exponent;
+      const int small_exponent = Traits::kPairs ? exponent - 11 : exponent;
       pin_all(large);
       multiply<Traits, Terms::small>(acc, operands, taps);
-      multiply<Traits, Terms::large>(large, operands, taps);
+      if constexpr (Traits::kApart) multiply<Traits, Terms::large>(large, operands, taps);
       settle(out);
       next = load(window);
       release(window, next);
-      products_wait<1>();
+      products_wait<Traits::kApart ? 1 : 0>();
       pin_all(acc);
-      add_scaled(sum[0], acc[0], small_exponent);
-      products_wait<0>();
-      pin_all(large);
-      pin_all(operands);
-      add_scaled(sum[0], large[0], exponent);
-    } else if constexpr (Traits::kSplit) {
-      next = load(window);
-      multiply<Traits, Terms::small>(acc, operands, taps);
-      settle(out);
-      release(window, next);
-      wait_for_products();
-      add_scaled(sum[0], acc[0], small_exponent);
-      pin_all(acc);
-      multiply<Traits, Terms::large>(acc, operands, taps);
-      wait_for_products();
-      add_scaled(sum[0], acc[0], exponent);
+      add_scaled(sum, acc, small_exponent);
+      if constexpr (Traits::kApart) {
+        wait_for_products(large);
+        add_scaled(sum, large, exponent);
+      } else {
+        pin_all(acc);
+        multiply<Traits, Terms::large>(acc, operands, taps);
+        wait_for_products(acc);
+        add_scaled(sum, acc, exponent);
+      }
     } else {
       next = load(window);
       multiply<Traits, Terms::all>(acc, operands, taps);
       release(window, next);
-      wait_for_products();
+      wait_for_products(acc);
       convert(window);
     }
     make_operands<Traits>(operands, window);
@@ -261,7 +262,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     make_operands<Traits>(operands, window);
   }
   barrier_wait(shared.weights, 0);
-  for (int index = worker; index < p.items; index += workers) {
+  for (int index = worker; index < p.items; index += workers<Traits>()) {
     const DirectItem item = item_at<Traits>(p, index);
     OutputRun<Traits> out(p, item, group, co0, warp, lane);
 #pragma unroll
@@ -303,7 +304,6 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   static_assert(sizeof(DirectShared<Traits>) <= DirectShared<Traits>::kHeaderBytes);
   const int group = blockIdx.y / p.co_tiles;
   const int co0 = blockIdx.y % p.co_tiles * Traits::kCo;
-  const int workers = gridDim.x * Traits::kConsumers;
 
   if (threadIdx.x == 0) {
     for (int consumer = 0; consumer < Traits::kConsumers; ++consumer) {
@@ -337,8 +337,9 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
     if (consumer < Traits::kConsumers) feed<Traits>(shared, map, p, consumer, group, worker, thread);
   } else {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Traits::kConsumerRegisters));
-    const int consumer = __shfl_sync(0xffffffffu, (threadIdx.x - Traits::kFeeders) / Traits::kConsumerThreads, 0);
-    consume<Traits>(shared, p, consumer, group, co0, blockIdx.x * Traits::kConsumers + consumer, workers);
+    const int consumer =
+        __shfl_sync(0xffffffffu, (threadIdx.x - Traits::kFeeders) / Traits::kConsumerThreads, 0);
+    consume<Traits>(shared, p, consumer, group, co0, blockIdx.x * Traits::kConsumers + consumer);
   }
 }
 

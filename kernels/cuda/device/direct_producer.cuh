@@ -20,7 +20,7 @@ struct ChunkCursor {
     if (++step < p.steps) return;
     step = 0;
     if (++ih < end) return;
-    index += gridDim.x * Traits::kConsumers;
+    index += workers<Traits>();
     begin_item(p);
   }
   /// Advances `count` times. True if that made it leave the last chunk just now.
@@ -51,7 +51,7 @@ struct ChunkCursor {
  private:
   /// To the first row of this item, or of the next one that has any.
   __device__ __forceinline__ void begin_item(const DirectArguments& p) {
-    for (; index < p.items; index += gridDim.x * Traits::kConsumers) {
+    for (; index < p.items; index += workers<Traits>()) {
       const DirectItem item = item_at<Traits>(p, index);
       const int ih0 = item.oh0 - p.lead_h;
       n = item.n;
@@ -100,14 +100,15 @@ __device__ __forceinline__ int lead_of(const std::uint16_t* part) {
   return static_cast<int>(reinterpret_cast<std::uintptr_t>(part) / 2 % 8);
 }
 
-/// Deals kVectors vectors of 16 bytes in every row of a tile to 64 threads, eight to a row: calls visit(index
-/// of the thread's own, row, vector).
+/// Deals kVectors vectors of 16 bytes in every row of a tile to the feeder threads, eight to a row: calls
+/// visit(index of the thread's own, row, vector).
 template <class Traits, int kVectors, class Visit>
 __device__ __forceinline__ void for_each_vector(int thread, Visit&& visit) {
-  constexpr int kPerRow = (kVectors + 7) / 8;
+  constexpr int kPerRow = (kVectors + 7) / 8, kRows = Traits::kFeederThreads / 8;
+  static_assert(Traits::kChannels % kRows == 0);
 #pragma unroll
-  for (int i = 0; i < Traits::kChannels / 8 * kPerRow; ++i) {
-    const int row = thread / 8 + i / kPerRow * 8, vector = thread % 8 + i % kPerRow * 8;
+  for (int i = 0; i < Traits::kChannels / kRows * kPerRow; ++i) {
+    const int row = thread / 8 + i / kPerRow * kRows, vector = thread % 8 + i % kPerRow * 8;
     if ((i % kPerRow + 1) * 8 <= kVectors || vector < kVectors) visit(i, row, vector);
   }
 }
@@ -115,10 +116,10 @@ __device__ __forceinline__ void for_each_vector(int thread, Visit&& visit) {
 /// The same for 16-bit elements, which are fetched as the vectors that hold them: load_tile puts them right,
 /// and clears what lies beyond the border.
 template <class Traits, int kThreads>
-requires Traits::kHalves __device__ __forceinline__
-    void fetch_tile(const ChunkCursor<Traits>& chunk, const DirectArguments& p, int group, void* tile,
-                    Barrier& full, int thread) {
-  static_assert(kThreads == 64 && Traits::kReach + 7 <= Traits::kPitch);
+requires Traits::kHalves __device__ __forceinline__ void fetch_tile(const ChunkCursor<Traits>& chunk,
+                                                                    const DirectArguments& p, int group,
+                                                                    void* tile, Barrier& full, int thread) {
+  static_assert(kThreads == Traits::kFeederThreads && Traits::kReach + 7 <= Traits::kPitch);
   const int channels = min(Traits::kChannels, p.ci - chunk.step * Traits::kChannels);
   const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
   const int origin = chunk.origin(p);

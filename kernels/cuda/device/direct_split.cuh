@@ -21,9 +21,9 @@ namespace upconv::kernels::cuda::device {
 template <class Traits, class Visit>
 __device__ __forceinline__ void for_each_unit(std::uint32_t* tile, int lane, Visit&& visit) {
   constexpr int kUnits = Traits::kPitch / 2;  // of a row
-  static_assert(Traits::kPitch == 72, "8 rows of 36 units are 9 for each lane");
+  static_assert(kUnits % 4 == 0, "those of 8 rows are as many for each lane");
 #pragma unroll
-  for (int i = 0; i < 9; ++i) {
+  for (int i = 0; i < kUnits / 4; ++i) {
     const int unit = lane + 32 * i;
     const int skipped = Traits::kPairs && unit >= 4 * kUnits ? 4 * Traits::kPitch : 0;  // rows 4 to 7
     visit(reinterpret_cast<uint2*>(tile + 2 * unit + skipped));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <upconv/kernels/cuda/device/activation.cuh>
 #include <upconv/kernels/cuda/device/barrier.cuh>
 #include <upconv/kernels/cuda/device/wgmma.cuh>
 
@@ -24,7 +25,6 @@ struct DirectArguments {
   const void* weights;          // packed, see direct_pack.h
   const int* weight_exponents;  // fp32: [groups * co_tiles], weights are the packed ones times 2^exponent
   const void* bias;             // [groups * co] of y's type, or null
-  const void* slopes;           // prelu: [1] or [groups * co] of y's type, or null
   void* y;                      // [n, groups * co, oh, ow]
   int n, groups, ci, co, ih, iw, oh, ow;
   bool full_height;    // every kh slot holds a tap; else the first one holds none
@@ -40,9 +40,7 @@ struct DirectArguments {
   bool boxes;      // x's rows are aligned well enough for the copy engine
   bool realign;    // feeders move fetched tiles left by the shift
   bool vectors;    // y's rows are aligned well enough for vector stores
-  int activation;  // ActivationKind
-  int slope_stride;
-  float negative_slope;
+  ActivationParams<void> activation;  // slopes of y's type
 };
 
 /// kBlocks_: row blocks of 64 pixels that a warpgroup keeps, so that its strips are 64 or 128 pixels wide.
@@ -93,15 +91,15 @@ struct DirectTraits {
   static constexpr bool kLight = !kSplit && kSums + kOperandWords + kWindowWords <= 104;
 
   static constexpr int kConsumers = kLight ? 3 : 2, kConsumerThreads = 128;
-  static constexpr int kFeederWarps = kSplit ? 4 : 2;  // for each ring; splitting is work
+  static constexpr int kFeederWarps = kSplit || (kHalves && !kLight) ? 4 : 2;  // of a ring, by their work
   static constexpr int kFeederThreads = 32 * kFeederWarps;
   static constexpr int kFeeders = (kConsumers * kFeederThreads + 127) / 128 * 128;  // whole warpgroups
   static constexpr int kThreads = kFeeders + kConsumers * kConsumerThreads;
-  static constexpr int kFeederRegisters = kSplit ? 40 : kLight ? 48 : 56;
-  static constexpr int kConsumerRegisters = kSplit ? 216 : kLight ? 128 : 224;
+  static constexpr int kFeederRegisters = kSplit ? 40 : kHalves || kLight ? 48 : 56;
+  static constexpr int kConsumerRegisters = kSplit ? 216 : kLight ? 128 : kHalves ? 208 : 224;
   static constexpr int kMaxStages = 12;
 
-  static_assert(kBlocks == 1 || (kBlocks == 2 && !kSplit));  // fp32 has its sums in registers as well
+  static_assert(kBlocks == 1 || kBlocks == 2);
   static_assert(kKh >= 1 && kKw >= 1 && kKw <= 7 && kSkip >= 1);
   static_assert(kN % 8 == 0 && kN <= 112);
   static_assert(kPitch * sizeof(Element) % 16 == 0 && kReach <= kPitch);
@@ -140,6 +138,12 @@ struct DirectShared {
            steps * Traits::kKw * Traits::kTapBytes;
   }
 };
+
+/// Who walks down items: consumers of all blocks.
+template <class Traits>
+__device__ __forceinline__ int workers() {
+  return static_cast<int>(gridDim.x) * Traits::kConsumers;
+}
 
 /// A strip of output: rows [oh0, oh0 + rows) of columns [ow0, ow0 + kPixels) of image n.
 struct DirectItem {

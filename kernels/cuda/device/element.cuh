@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
@@ -37,5 +39,14 @@ template <class T, int V>
 struct alignas(V * sizeof(T)) Pack {
   T values[V];
 };
+
+/// 1, 2 or 4 words in one access.
+template <int kCount>
+__device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) {
+  const auto pack = *static_cast<const Pack<std::uint32_t, kCount>*>(from);
+#pragma unroll
+  for (int i = 0; i < kCount; ++i)
+    to[i] = pack.values[i];
+}
 
 }  // namespace upconv::kernels::cuda::device

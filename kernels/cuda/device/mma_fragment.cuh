@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include <upconv/kernels/cuda/device/element.cuh>
 #include <upconv/kernels/cuda/device/mma_traits.cuh>
 
 /// A thread's pixels in registers. Row m of a product is not pixel m: the rows g and g + 8 of all a warp's
@@ -32,21 +33,6 @@ struct UnknownZeros {
   std::uint32_t first, second;
 };
 
-/// kBytes of 4, 8 or 16.
-template <int kBytes>
-__device__ __forceinline__ void load_vector(std::uint32_t* to, const unsigned char* from) {
-  if constexpr (kBytes == 16) {
-    const uint4 v = *reinterpret_cast<const uint4*>(from);
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-  } else if constexpr (kBytes == 8) {
-    const uint2 v = *reinterpret_cast<const uint2*>(from);
-    to[0] = v.x, to[1] = v.y;
-  } else {
-    static_assert(kBytes == 4);
-    to[0] = *reinterpret_cast<const std::uint32_t*>(from);
-  }
-}
-
 /// Where column `byte` (counted in bytes) of a channel's row lies.
 template <class Traits>
 __device__ __forceinline__ int place_in_row(int byte) {
@@ -69,7 +55,7 @@ __device__ __forceinline__ void load_window(MmaWindow<Traits>& window, const uns
     for (int v = 0; v < Traits::kVectors; ++v) {
       const unsigned char* vector = from + v * kBytes;
       if constexpr (Traits::kExchanged) vector = (v % 4 == 0 || v % 4 == 3 ? outer : inner) + v / 2 * 32;
-      load_vector<kBytes>(&window.x[c][v * kBytes / 4], vector + 4 * c * Traits::kPitchBytes);
+      load_words<kBytes / 4>(&window.x[c][v * kBytes / 4], vector + 4 * c * Traits::kPitchBytes);
     }
   }
 }
