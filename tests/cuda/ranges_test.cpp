@@ -3,6 +3,7 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <numbers>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -396,8 +397,10 @@ TEST_P(CudaRangesOf, EveryRowKeepsWhatItsPrecisionPromises) {
                    limit = 1.1 * unit;
                  } else if (p.precision == Precision::fp32) {
                    unit = error_norm(gpu.run(plain, p, ctx), exact, range) + root * spacing_of(p.dtype) / 2;
-                   // Where few products matter a plain loop hardly errs: there a product may by half an ulp.
-                   limit = std::max(1.2 * unit, 0x1p-23 * norm(exact, range, [&](std::size_t i) {
+                   // Where few products matter a plain loop hardly errs. There a product may, whose operands,
+                   // as pairs, are each off by up to an ulp, independently of one another.
+                   constexpr double kOfProduct = std::numbers::sqrt2 * 0x1p-23;
+                   limit = std::max(1.2 * unit, kOfProduct * norm(exact, range, [&](std::size_t i) {
                                                   return std::sqrt(exact.squares[i]);
                                                 }));
                  } else {

@@ -174,26 +174,49 @@ template <class Traits>
 __device__ __forceinline__ void store_words(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
                                             int lane) {
   constexpr int kWords = FinishedRow<Traits>::kWords;
+  // Every other channel's row begins alike, for all of the warp.
+  struct Row {
+    std::uint16_t* y;  // at the thread's first word
+    int shift;         // bits of the first pixel, if it is no part of that
+    bool before;       // that pixel is to be stored here
+    bool whole[kWords], half[kWords];
+  } rows[2];
 #pragma unroll
-  for (int j = 0; j < Traits::kCo / 4; ++j) {
-    const int co = 8 * (j / 2) + j % 2;
-    auto* to = out.y + co * out.plane;
-    const int odd = static_cast<int>(reinterpret_cast<std::uintptr_t>(to) / 2 % 2);  // the same for the warp
-    const int count = co < out.channels ? out.valid : 0;
-    std::uint32_t v[kWords + 1];
-#pragma unroll
-    for (int w = 0; w < kWords; ++w)
-      v[w] = row.v[j][w];
-    v[kWords] = __shfl_down_sync(0xffffffffu, v[0], 4);
-    store_if(odd && lane < 4 && count > 0, to, static_cast<std::uint16_t>(v[0]));
+  for (int r = 0; r < 2; ++r) {
+    auto* y = out.y + r * out.plane;
+    const int odd = static_cast<int>(reinterpret_cast<std::uintptr_t>(y) / 2 % 2);
+    rows[r] = {.y = y + odd, .shift = 16 * odd, .before = odd && lane < 4 && out.valid > 0};
 #pragma unroll
     for (int w = 0; w < kWords; ++w) {
-      const std::uint32_t word = __funnelshift_r(v[w], v[w + 1], 16 * odd);
-      const int first = 2 * w + odd;
-      const bool alone = count == first + 1 || (odd && lane >= 28 && w == kWords - 1);
-      store_if(count > first && !alone, to + first, word);
-      store_if(count > first && alone, to + first, static_cast<std::uint16_t>(word));
+      const bool next_is_here = lane < 28 || w < kWords - 1 || !odd;
+      rows[r].whole[w] = out.valid > 2 * w + odd + 1 && next_is_here;
+      rows[r].half[w] = out.valid > 2 * w + odd && !rows[r].whole[w];
     }
+  }
+  const auto store = [&](auto&& exists) {
+#pragma unroll
+    for (int j = 0; j < Traits::kCo / 4; ++j) {
+      auto& [y, shift, before, whole, half] = rows[j % 2];
+      const bool there = exists(8 * (j / 2) + j % 2);
+      std::uint32_t v[kWords + 1];
+#pragma unroll
+      for (int w = 0; w < kWords; ++w)
+        v[w] = row.v[j][w];
+      v[kWords] = __shfl_down_sync(0xffffffffu, v[0], 4);
+      store_if(there && before, y - 1, static_cast<std::uint16_t>(v[0]));
+#pragma unroll
+      for (int w = 0; w < kWords; ++w) {
+        const std::uint32_t word = __funnelshift_r(v[w], v[w + 1], shift);
+        store_if(there && whole[w], y + 2 * w, word);
+        store_if(there && half[w], y + 2 * w, static_cast<std::uint16_t>(word));
+      }
+      y += 8 * out.plane;
+    }
+  };
+  if (__all_sync(0xffffffffu, out.channels > Traits::kCo - 8 + 1)) {
+    store([](int) { return true; });
+  } else {
+    store([&](int channel) { return channel < out.channels; });
   }
 }
 
