@@ -162,7 +162,7 @@ constexpr device::Arithmetic arithmetic_of(Mode mode) {
 
 /// The kernel of one shape. Strips are 128 pixels wide; but 64 where that leaves much less beyond the right
 /// border, which is worth kernels of their own for 3 slots, and in fp32, whose sums need the registers,
-/// except for one slot whose rings find room.
+/// except for one slot whose rings find room and whose sums are of several chunks.
 template <Mode kMode, int kKh, int kKw, int kCo>
 void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr auto kArithmetic = arithmetic_of(kMode);
@@ -177,7 +177,8 @@ void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
     const int steps = (p.ci + Wide::kChannels - 1) / Wide::kChannels;
     const bool fits = device::DirectShared<Wide>::bytes(kStages, steps) <=
                       static_cast<int>(ctx.caps().shared_memory_per_block);
-    if (!kHasWide || 5 * narrow <= 4 * wide || !fits) return launch<Narrow>(p, ctx);
+    const bool cut = kSplit && steps == 1;  // see kCut
+    if (!kHasWide || 5 * narrow <= 4 * wide || !fits || cut) return launch<Narrow>(p, ctx);
   }
   if constexpr (kHasWide) {
     static_assert(kHasNarrow || device::DirectShared<Wide>::bytes(kStages, 0) <= least_beside_weights(kMode));

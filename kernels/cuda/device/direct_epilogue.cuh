@@ -66,9 +66,26 @@ __device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, cons
   shared.slopes[thread] = slopes ? load_as_float<Traits::kArithmetic>(slopes, channel * slopes_step) : slope;
 }
 
-/// Where a thread's values of output row 0 go, fixed for a strip. A thread stores its run of pixels in its
-/// own channels; but 32-bit ones that make no vector are exchanged in a quad, so that a warp stores
-/// consecutive pixels.
+/// What a lane of a quad stores after an exchange of values of the quad's 4 channels (32-bit: 16 / kRun at a
+/// time) or words of 8 or 16: the first channel, counted from the tile's, and the column in the run.
+template <class Traits>
+struct QuadPlace {
+  int channel, column;
+
+  __device__ __forceinline__ explicit QuadPlace(int quad) {
+    if constexpr (Traits::kHalves) {
+      constexpr int kWords = Traits::kRun / 2;
+      channel = quad / kWords % 2 + quad / (2 * kWords) * 8;
+      column = quad % kWords * 2;
+    } else {
+      channel = quad / Traits::kRun;
+      column = quad % Traits::kRun;
+    }
+  }
+};
+
+/// Where a thread's values of output row 0 go, fixed for a strip. With vectors a thread stores its run of
+/// pixels in its own channels; else the lanes of a quad exchange, so that a warp stores consecutive pixels.
 template <class Traits>
 struct OutputRun {
   typename Traits::Element* y;  // [co][oh][ow], at the thread's first channel and pixel
@@ -78,13 +95,13 @@ struct OutputRun {
 
   __device__ __forceinline__ OutputRun(const DirectArguments& p, const DirectItem& item, int group, int co0,
                                        int warp, int lane) {
-    const int quad = lane % 4;
     int co = co0, column = warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;
-    if (p.vectors || Traits::kHalves) {
-      co += 2 * quad;
+    if (p.vectors) {
+      co += 2 * (lane % 4);
     } else {
-      co += quad / Traits::kRun;
-      column += quad % Traits::kRun;
+      const QuadPlace<Traits> place(lane % 4);
+      co += place.channel;
+      column += place.column;
     }
     plane = static_cast<std::int64_t>(p.oh) * p.ow;
     y = static_cast<typename Traits::Element*>(p.y) +
@@ -168,55 +185,55 @@ __device__ __forceinline__ void store_vectors(const FinishedRow<Traits>& row, co
   }
 }
 
-/// Rows of 16-bit values that begin anywhere: as words, each of two pixels of a thread or, in a row that
-/// begins within a word, of its last pixel and the first of the next run.
+/// Rows of 16-bit values that begin anywhere: as words of two pixels, in a row that begins within a word of
+/// its second and third, and so on; its first is stored alone. Quads exchange words, as below.
 template <class Traits>
 __device__ __forceinline__ void store_words(const FinishedRow<Traits>& row, const OutputRun<Traits>& out,
                                             int lane) {
-  constexpr int kWords = FinishedRow<Traits>::kWords;
-  // Every other channel's row begins alike, for all of the warp.
-  struct Row {
-    std::uint16_t* y;  // at the thread's first word
-    int shift;         // bits of the first pixel, if it is no part of that
-    bool before;       // that pixel is to be stored here
-    bool whole[kWords], half[kWords];
-  } rows[2];
-#pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    auto* y = out.y + r * out.plane;
-    const int odd = static_cast<int>(reinterpret_cast<std::uintptr_t>(y) / 2 % 2);
-    rows[r] = {.y = y + odd, .shift = 16 * odd, .before = odd && lane < 4 && out.valid > 0};
-#pragma unroll
-    for (int w = 0; w < kWords; ++w) {
-      const bool next_is_here = lane < 28 || w < kWords - 1 || !odd;
-      rows[r].whole[w] = out.valid > 2 * w + odd + 1 && next_is_here;
-      rows[r].half[w] = out.valid > 2 * w + odd && !rows[r].whole[w];
-    }
-  }
+  constexpr int kWords = FinishedRow<Traits>::kWords,
+                kTogether = 4 / kWords;  // values j that make four words
+  using Place = QuadPlace<Traits>;
+  const Place own(lane % 4);
+  // Rows of every other channel begin alike, for all of the warp.
+  const int odd = static_cast<int>(reinterpret_cast<std::uintptr_t>(out.y) / 2 % 2);
+  const int other_odd = odd ^ static_cast<int>(out.plane % 2);
+  const int shifts[2] = {16 * (own.channel % 2 == 0 ? odd : other_odd),
+                         16 * (own.channel % 2 == 0 ? other_odd : odd)};
+  const bool next_is_here = lane < 28 || own.column < Traits::kRun - 2 || odd == 0;
+  const bool whole = out.valid > odd + 1 && next_is_here, half = out.valid > odd && !whole;
+  const bool first_is_here = lane < 4 && out.valid + own.column > 0;
+  auto* y = out.y + odd;
+  auto* first = out.y - own.column + (2 * (lane % 4) - own.channel) * out.plane;  // before the exchange
+  const int channels = out.channels + own.channel;
   const auto store = [&](auto&& exists) {
 #pragma unroll
-    for (int j = 0; j < Traits::kCo / 4; ++j) {
-      auto& [y, shift, before, whole, half] = rows[j % 2];
-      const bool there = exists(8 * (j / 2) + j % 2);
-      std::uint32_t v[kWords + 1];
+    for (int j0 = 0; j0 < Traits::kCo / 4; j0 += kTogether) {
+      std::uint32_t words[4];
 #pragma unroll
-      for (int w = 0; w < kWords; ++w)
-        v[w] = row.v[j][w];
-      v[kWords] = __shfl_down_sync(0xffffffffu, v[0], 4);
-      store_if(there && before, y - 1, static_cast<std::uint16_t>(v[0]));
+      for (int t = 0; t < kTogether; ++t) {
+        const auto& v = row.v[j0 + t];
+        const int channel = 8 * ((j0 + t) / 2) + (j0 + t) % 2, shift = shifts[(j0 + t) % 2];
+        const std::uint32_t next = __shfl_down_sync(0xffffffffu, v[0], 4);
+        store_if(shift != 0 && first_is_here && exists(channel + 2 * (lane % 4)), first + channel * out.plane,
+                 static_cast<std::uint16_t>(v[0]));
 #pragma unroll
-      for (int w = 0; w < kWords; ++w) {
-        const std::uint32_t word = __funnelshift_r(v[w], v[w + 1], shift);
-        store_if(there && whole[w], y + 2 * w, word);
-        store_if(there && half[w], y + 2 * w, static_cast<std::uint16_t>(word));
+        for (int w = 0; w < kWords; ++w)
+          words[t * kWords + w] = __funnelshift_r(v[w], w + 1 < kWords ? v[w + 1] : next, shift);
       }
-      y += 8 * out.plane;
+      transpose_quad(words, lane);
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        const int channel = 8 * (j0 / 2) + 2 * k;
+        const bool there = exists(channel + own.channel);
+        store_if(there && whole, y + channel * out.plane, words[k]);
+        store_if(there && half, y + channel * out.plane, static_cast<std::uint16_t>(words[k]));
+      }
     }
   };
-  if (__all_sync(0xffffffffu, out.channels > Traits::kCo - 8 + 1)) {
+  if (__all_sync(0xffffffffu, channels >= Traits::kCo)) {
     store([](int) { return true; });
   } else {
-    store([&](int channel) { return channel < out.channels; });
+    store([&](int channel) { return channel < channels; });
   }
 }
 

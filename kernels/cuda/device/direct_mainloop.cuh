@@ -60,9 +60,9 @@ namespace upconv::kernels::cuda::device {
 /// The terms of a product of sums: a small one is a product with a low part.
 enum class Terms { all, large, small };
 
-/// The products of one chunk for every kw. `taps`: descriptor of the chunk's first weights. With Terms::all
-/// they are added to acc, else they replace it.
-template <class Traits, Terms kTerms>
+/// The products of one chunk for every kw from kBegin to kEnd. `taps`: descriptor of the chunk's first
+/// weights. With Terms::all they are added to acc, else they replace it.
+template <class Traits, Terms kTerms, int kBegin = 0, int kEnd = Traits::kKw>
 __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::kN / 2],
                                          const Operands<Traits>& operands, std::uint64_t taps) {
   constexpr int kTap = Traits::kTapBytes / 16;
@@ -75,7 +75,7 @@ __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::k
   };
   products_begin();
 #pragma unroll
-  for (int kw = 0; kw < Traits::kKw; ++kw) {
+  for (int kw = kBegin; kw < kEnd; ++kw) {
 #pragma unroll
     for (int block = 0; block < Traits::kBlocks; ++block) {
       if constexpr (kTerms == Terms::small) {
@@ -84,7 +84,7 @@ __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::k
         product(block, kw, 1, 0, Traits::kWide || kw > 0);
         product(block, kw, 0, 1, 1);
       } else {
-        product(block, kw, 0, 0, kTerms == Terms::all || kw > 0);
+        product(block, kw, 0, 0, kTerms == Terms::all || kw > kBegin);
       }
     }
   }
@@ -153,9 +153,10 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   const std::uint32_t zero =
       static_cast<std::uint32_t>(p.items) >> 31;  // items are not negative; only we know
 
-  float acc[Traits::kBlocks][Traits::kN / 2];  // [64 pixels][kh][co]: output rows ih + lead_h - kh
-  float large[Traits::kBlocks][Traits::kApart ? Traits::kN / 2 : 1];  // if apart, acc has the small products
-  float sum[Traits::kBlocks][Traits::kN / 2];  // fp32: acc is emptied into it after every batch of products
+  float acc[Traits::kBlocks][Traits::kN / 2];    // [64 pixels][kh][co]: output rows ih + lead_h - kh
+  float large[Traits::kBlocks][Traits::kN / 2];  // if apart, acc has the small products
+  float rest[Traits::kBlocks][Traits::kN / 2];   // if cut, the large ones past the cut
+  float sum[Traits::kBlocks][Traits::kN / 2];    // fp32: acc is emptied into it after every batch of products
   auto& rows = *(Traits::kSplit ? &sum : &acc);
   Operands<Traits> operands;
   TileNote note{};  // of the operands
@@ -225,18 +226,29 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     if constexpr (Traits::kSplit) {
       const int exponent = note.exponent + weight_exponent;
       const int small_exponent = Traits::kPairs ? exponent - 11 : exponent;
-      pin_all(large);
+      constexpr bool kIsCut = Traits::kCut < Traits::kKw;
       multiply<Traits, Terms::small>(acc, operands, taps);
-      if constexpr (Traits::kApart) multiply<Traits, Terms::large>(large, operands, taps);
+      if constexpr (Traits::kApart) {
+        pin_all(large);
+        multiply<Traits, Terms::large, 0, Traits::kCut>(large, operands, taps);
+      }
+      if constexpr (kIsCut) {
+        pin_all(rest);
+        multiply<Traits, Terms::large, Traits::kCut>(rest, operands, taps);
+      }
       settle(out);
       next = load(window);
       release(window, next);
-      products_wait<Traits::kApart ? 1 : 0>();
+      products_wait<Traits::kApart + kIsCut>();
       pin_all(acc);
       add_scaled(sum, acc, small_exponent);
       if constexpr (Traits::kApart) {
         wait_for_products(large);
         add_scaled(sum, large, exponent);
+        if constexpr (kIsCut) {
+          pin_all(rest);
+          add_scaled(sum, rest, exponent);
+        }
       } else {
         pin_all(acc);
         multiply<Traits, Terms::large>(acc, operands, taps);

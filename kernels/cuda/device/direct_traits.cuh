@@ -87,6 +87,8 @@ struct DirectTraits {
   static constexpr int kWindowWords = kChannels / 4 * kWindow * static_cast<int>(sizeof(Element)) / 4;
   // fp32: products with low parts and those of high parts have accumulators of their own and run together.
   static constexpr bool kApart = kSplit && 3 * kSums + kOperandWords + kWindowWords <= 192;
+  // The units truncate when they add. Where one chain of products may be the whole sum, it is cut in two.
+  static constexpr int kCut = kApart && kKh == 1 && kKw > 3 ? (kKw + 1) / 2 : kKw;
   // Three warpgroups fill the gaps between one's products better than two, where their registers suffice.
   static constexpr bool kLight = !kSplit && kSums + kOperandWords + kWindowWords <= 104;
 
