@@ -33,8 +33,8 @@ void fetch_by_threads(device::DirectArguments& p) {
 }
 
 /// Chooses how rows are fetched. The copy engine begins at 16-byte boundaries, so its tiles begin further
-/// left, or a little further right. The consumers read from there if their vectors stay aligned and in the
-/// tile; else the feeders move the tile.
+/// left, or, in TF32, where a tile has no room for that, a little further right. The consumers read from
+/// there if their vectors stay aligned and in the tile; else the feeders move the tile.
 template <class Traits>
 void align(device::DirectArguments& p) {
   constexpr int kAlign = 16 / static_cast<int>(sizeof(typename Traits::Element));
@@ -87,8 +87,7 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
     p.range_rows = rows;
     p.items = static_cast<int>(items);
   }
-  const int needed = (p.items + Traits::kConsumers - 1) / Traits::kConsumers;
-  launch.grid.x = static_cast<unsigned>(std::min(needed, blocks));
+  launch.grid.x = static_cast<unsigned>(std::min(p.items, blocks));
   return launch;
 }
 
@@ -173,12 +172,15 @@ void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr int kStages = kSplit ? 4 : 2;  // less is too little
   if constexpr (kHasNarrow) {
     static_assert(device::DirectShared<Narrow>::bytes(kStages, 0) <= least_beside_weights(kMode));
-    const int narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
+    const std::int64_t narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
     const int steps = (p.ci + Wide::kChannels - 1) / Wide::kChannels;
     const bool fits = device::DirectShared<Wide>::bytes(kStages, steps) <=
                       static_cast<int>(ctx.caps().shared_memory_per_block);
     const bool cut = kSplit && steps == 1;  // see kCut
-    if (!kHasWide || 5 * narrow <= 4 * wide || !fits || cut) return launch<Narrow>(p, ctx);
+    const bool only_narrow_reads =
+        kSplit && (p.lead_w + Wide::kSkip) % 4 == 2;  // what a box brings, see align
+    if (!kHasWide || 5 * narrow <= 4 * wide || !fits || cut || only_narrow_reads)
+      return launch<Narrow>(p, ctx);
   }
   if constexpr (kHasWide) {
     static_assert(kHasNarrow || device::DirectShared<Wide>::bytes(kStages, 0) <= least_beside_weights(kMode));

@@ -14,8 +14,9 @@ namespace upconv::kernels::cuda::direct_wgmma {
 /// where the weights' range is too wide for f16.
 enum class Mode { tf32, f16, bf16, fp32, fp32_wide };
 
-/// What a block needs beside its weights: its header, and the least stages of both rings. A chunk is 16
-/// channels x 72 floats or 144 halves, 8 x 72 floats in fp32_wide; fp32's feeders need four stages.
+/// What a block needs beside its weights: its header, and the least stages of its rings: four of two in fp32,
+/// whose four feeder warps have stages of their own, else three of two or two of three. A chunk is 16
+/// channels x 72 floats or 144 halves, 8 x 72 floats in fp32_wide.
 constexpr int least_beside_weights(Mode mode) {
   const int chunk = mode == Mode::fp32_wide ? 2304 : 4608;
   const int stages = mode == Mode::fp32 || mode == Mode::fp32_wide ? 4 : 3;

@@ -272,6 +272,8 @@ std::vector<ConvProblem> range_problems() {
                            "n2ci20ih9iw72co12kh3kw3_s1x1_p1x1_zeros_d1x1_g1_f32",
                            "n1ci64ih8iw64co24kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",
                            "n1ci16ih5iw140co16kh1kw7_s1x1_p0x3_op0x0_d1x1_g1_f32",
+                           "n1ci24ih4iw244co16kh1kw7_s1x1_p0x3_op0x0_d1x1_g1_f32",
+                           "n1ci20ih4iw128co32kh1kw3_s1x1_p0x1_zeros_d1x1_g1_f32",
                            "n1ci24ih12iw37co16kh5kw5_s1x1_p2x2_op0x0_d1x1_g2_f32",
                            "n1ci16ih11iw40co16kh7kw7_s1x1_p3x3_op0x0_d1x1_g1_f32",
                            "n1ci18ih9iw36co9kh4kw4_s2x2_p1x1_op0x0_d1x1_g1_f32"}) {

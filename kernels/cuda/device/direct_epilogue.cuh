@@ -139,7 +139,7 @@ __device__ __forceinline__ void transpose_quad(std::uint32_t (&v)[4], int lane) 
   exchange(v[0], v[2], 2), exchange(v[1], v[3], 2);
 }
 
-/// The finished values of a row, 16-bit ones in pairs, as store_vectors takes them.
+/// The finished values of a row, 16-bit ones in pairs.
 template <class Traits>
 struct FinishedRow {
   static constexpr int kWords = Traits::kHalves ? Traits::kRun / 2 : Traits::kRun;

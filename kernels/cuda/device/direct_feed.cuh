@@ -5,7 +5,7 @@
 
 /// The feeders of TF32 and 16 bits. They fetch ahead; the consumers take tiles as they were fetched and
 /// convert them in registers. Only tiles that the consumers' vectors cannot read are put right in place:
-/// those that begin at another column than they should, and 16-bit rows that begin within a word.
+/// those that begin at another column than they should, and 16-bit rows that cp.async brought.
 namespace upconv::kernels::cuda::device {
 
 /// A thread's part of a tile: the vectors that for_each_vector deals it, of those that consumers read.
@@ -85,7 +85,7 @@ requires(!Traits::kSplit) __device__ __forceinline__
       void* tile = ring + empty.stage * Traits::kChunkBytes;
       Barrier& done = shared.full[consumer][empty.stage];
       if (!p.boxes) {
-        fetch_tile<Traits, Traits::kFeederThreads>(ahead, p, group, tile, done, thread);
+        fetch_tile<Traits>(ahead, p, group, tile, done, thread);
       } else if (thread == 0) {
         fetch_box<Traits>(ahead, map, p, group, tile, done);
       }

@@ -15,11 +15,11 @@
 // and multiplied for every kw and kh.
 //
 // Tiling. A block of 384 to 640 threads: two warpgroups that multiply, three where registers suffice, each
-// with a strip of 128 output columns (64 in fp32 and for narrow images) and a ring of its own, and feeders,
-// who fetch the chunks, one thread by the copy engine or all by cp.async, and put right what the multiplying
-// warpgroups cannot read as it lies (direct_feed.cuh, direct_split.cuh). Persistent: 132 blocks share the
-// strips' row ranges, kKh - 1 rows of a range are computed twice. All weights of the block's output channels
-// stay in shared memory, 86 KB for 32 -> 32, 3x7 in TF32 and in fp32.
+// with a strip of 128 output columns (64 for narrow images, and in fp32 for kernels of several rows) and a
+// ring of its own, and feeders, who fetch the chunks, one thread by the copy engine or all by cp.async, and
+// put right what the multiplying warpgroups cannot read as it lies (direct_feed.cuh, direct_split.cuh).
+// Persistent: 132 blocks share the strips' row ranges, kKh - 1 rows of a range are computed twice. All
+// weights of the block's output channels stay in shared memory, 86 KB for 32 -> 32, 3x7 in TF32 and in fp32.
 //
 // fp32. Every operand is h + l * 2^-11 in f16, scaled by a power of two: three products at the rate of f16,
 // half the cost of three in TF32. h*l and l*h are added up first and emptied into ordinary fp32 sums, then
@@ -318,9 +318,9 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
   const int co0 = blockIdx.y % p.co_tiles * Traits::kCo;
 
   if (threadIdx.x == 0) {
+    constexpr int kTileThreads = Traits::kSplit ? 32 : Traits::kFeederThreads;
     for (int consumer = 0; consumer < Traits::kConsumers; ++consumer) {
       for (int stage = 0; stage < p.stages; ++stage) {
-        constexpr int kTileThreads = Traits::kSplit ? 32 : Traits::kFeederThreads;
         barrier_init(shared.full[consumer][stage], p.boxes ? 1 : kTileThreads);
         barrier_init(shared.ready[consumer][stage], kTileThreads);
         barrier_init(shared.empty[consumer][stage], Traits::kConsumerThreads / 32);
@@ -336,7 +336,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
     asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Traits::kFeederRegisters));
     const int thread = threadIdx.x % Traits::kFeederThreads;
     const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kFeederThreads, 0);
-    const int worker = blockIdx.x * Traits::kConsumers + consumer;
+    const int worker = worker_of(consumer);
     if (threadIdx.x == 0) {
       const int step_bytes = Traits::kKw * Traits::kTapBytes;
       const auto* from = static_cast<const unsigned char*>(p.weights) +
@@ -351,7 +351,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Traits::kConsumerRegisters));
     const int consumer =
         __shfl_sync(0xffffffffu, (threadIdx.x - Traits::kFeeders) / Traits::kConsumerThreads, 0);
-    consume<Traits>(shared, p, consumer, group, co0, blockIdx.x * Traits::kConsumers + consumer);
+    consume<Traits>(shared, p, consumer, group, co0, worker_of(consumer));
   }
 }
 

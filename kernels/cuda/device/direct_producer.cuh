@@ -71,14 +71,16 @@ __device__ __forceinline__ void fetch_box(const ChunkCursor<Traits>& chunk, cons
   copy_box(tile, map, chunk.origin(p), chunk.ih, chunk.step * Traits::kChannels, group, chunk.n, full);
 }
 
-/// kThreads threads: 32-bit elements one by one, for rows of any width and alignment.
-template <class Traits, int kThreads>
+/// The feeder threads, in fp32 a warp of them: 32-bit elements one by one, for rows of any width and
+/// alignment.
+template <class Traits>
 requires(!Traits::kHalves) __device__ __forceinline__
     void fetch_tile(const ChunkCursor<Traits>& chunk, const DirectArguments& p, int group, void* tile,
                     Barrier& full, int thread) {
   const int channels = min(Traits::kChannels, p.ci - chunk.step * Traits::kChannels);
   const int origin = chunk.origin(p);
   const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
+  constexpr int kThreads = Traits::kSplit ? 32 : Traits::kFeederThreads;
 #pragma unroll
   for (int first = 0; first < Traits::kPitch; first += kThreads) {
     const int column = first + thread;
@@ -115,11 +117,11 @@ __device__ __forceinline__ void for_each_vector(int thread, Visit&& visit) {
 
 /// The same for 16-bit elements, which are fetched as the vectors that hold them: load_tile puts them right,
 /// and clears what lies beyond the border.
-template <class Traits, int kThreads>
+template <class Traits>
 requires Traits::kHalves __device__ __forceinline__ void fetch_tile(const ChunkCursor<Traits>& chunk,
                                                                     const DirectArguments& p, int group,
                                                                     void* tile, Barrier& full, int thread) {
-  static_assert(kThreads == Traits::kFeederThreads && Traits::kReach + 7 <= Traits::kPitch);
+  static_assert(Traits::kReach + 7 <= Traits::kPitch);
   const int channels = min(Traits::kChannels, p.ci - chunk.step * Traits::kChannels);
   const std::int64_t plane = static_cast<std::int64_t>(p.ih) * p.iw;
   const int origin = chunk.origin(p);

@@ -137,7 +137,7 @@ requires(Traits::kSplit) __device__ __forceinline__
     void* tile = ring + stage * Traits::kChunkBytes;
     Barrier& done = shared.full[consumer][stage];
     if (!p.boxes) {
-      fetch_tile<Traits, 32>(chunk, p, group, tile, done, lane);
+      fetch_tile<Traits>(chunk, p, group, tile, done, lane);
     } else if (lane == 0) {
       fetch_box<Traits>(chunk, map, p, group, tile, done);
     }

@@ -35,11 +35,11 @@ struct DirectArguments {
   int range_rows;  // output rows of an item
   int items;       // strips * n * ranges
   int stages;      // of each ring
-  int shift;       // columns that a fetched tile begins further left than at shift 0; may be negative
-  int offset;      // of the first column that is read, in the tile
-  bool boxes;      // x's rows are aligned well enough for the copy engine
-  bool realign;    // feeders move fetched tiles left by the shift
-  bool vectors;    // y's rows are aligned well enough for vector stores
+  int shift;   // columns that a fetched tile begins further left than at shift 0; in TF32 it may be negative
+  int offset;  // of the first column that is read, in the tile
+  bool boxes;  // x's rows are aligned well enough for the copy engine
+  bool realign;  // feeders move fetched tiles left by the shift; 16-bit rows without boxes, each as it lies
+  bool vectors;  // y's rows are aligned well enough for vector stores
   ActivationParams<void> activation;  // slopes of y's type
 };
 
@@ -141,10 +141,14 @@ struct DirectShared {
   }
 };
 
-/// Who walks down items: consumers of all blocks.
+/// Those who walk down items, the consumers of all blocks, and which of them a block's consumer is: the first
+/// ones lie on different multiprocessors, so that few items do.
 template <class Traits>
 __device__ __forceinline__ int workers() {
   return static_cast<int>(gridDim.x) * Traits::kConsumers;
+}
+__device__ __forceinline__ int worker_of(int consumer) {
+  return consumer * static_cast<int>(gridDim.x) + static_cast<int>(blockIdx.x);
 }
 
 /// A strip of output: rows [oh0, oh0 + rows) of columns [ow0, ow0 + kPixels) of image n.
