@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include <upconv/framework/cuda_check.h>
 #include <upconv/framework/cuda_runtime.h>
@@ -66,6 +69,18 @@ void wait_for(Device device) {
   if (device.is_cpu()) return;
   const DeviceGuard guard(device.index());
   check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+}
+
+/// Between two GPUs: a stream's pool is mapped on its own GPU only, and not every pair of GPUs sees each
+/// other.
+void copy_through_host(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  constexpr std::size_t kChunkBytes = std::size_t{16} << 20;
+  std::vector<std::byte> host(std::min(bytes, kChunkBytes));
+  for (std::size_t done = 0; done < bytes; done += host.size()) {
+    const std::size_t count = std::min(host.size(), bytes - done);
+    copy(host.data(), Device::cpu(), static_cast<const std::byte*>(from) + done, from_device, count);
+    copy(static_cast<std::byte*>(to) + done, to_device, host.data(), Device::cpu(), count);
+  }
 }
 
 /// Throws: DeviceError unless the device is there, with the reason and the remedy.
@@ -164,6 +179,8 @@ void release(int index, void* data) noexcept {
 }
 
 void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  if (to_device.is_cuda() && from_device.is_cuda() && to_device != from_device)
+    return copy_through_host(to, to_device, from, from_device, bytes);
   wait_for(from_device);
   if (to_device != from_device) wait_for(to_device);
   const DeviceGuard guard(to_device.is_cuda() ? to_device.index() : from_device.index());

@@ -19,7 +19,7 @@ void* allocate(int index, std::size_t bytes);
 /// Waits for the device, so that no kernel in flight loses its memory.
 void release(int index, void* data) noexcept;
 /// Waits for everything in flight on the devices involved, copies, and waits for the copy. Either side may be
-/// on the host. Throws: CudaError.
+/// on the host; from one GPU to another it goes through the host. Throws: CudaError.
 void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 /// Zeroes device memory, with the same waits as copy. Throws: CudaError.
 void zero(int index, void* data, std::size_t bytes);
