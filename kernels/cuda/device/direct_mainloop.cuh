@@ -30,10 +30,10 @@
 // is at its power limit, so that half a second of it is slower than a burst; docs/results.md has PyTorch
 // beside it.
 //
-//           predicted   burst          half a second   tensor pipe busy, by ncu, in an earlier state
-//   tf32    0.44 ms     0.50-0.53 ms   0.57 ms         70 %, 1.77 GHz
-//   f16     0.24 ms     0.28 ms        0.29 ms         72 %, 1.64 GHz
-//   fp32    0.70 ms     0.90 ms        1.06 ms         61 %, 1.74 GHz
+//           predicted   burst          half a second   by ncu: tensor pipe busy, DRAM, issue slots, clock
+//   tf32    0.44 ms     0.49-0.56 ms   0.57 ms         77 %, 43 %, 24 %, 1.73 GHz
+//   f16     0.24 ms     0.27-0.32 ms   0.29 ms         73 %, 38 %, 27 %, 1.64 GHz
+//   fp32    0.70 ms     0.86-1.03 ms   1.06 ms         65 %, 25 %, 34 %, 1.71 GHz
 //
 // What is missing to the tensor pipe's rate: the two warpgroups' products meet and then leave it idle
 // together (about half of a warpgroup's time goes to operands, ends of rows and waiting, by sampling), 128 of
@@ -48,7 +48,7 @@
 //   - N = 32 for each kh apart, shifted reads for every kw (the first study): tf32 0.65 at the same rounding.
 //   - Finished rows kept in registers and stored, by predicated stores, while the next row's first products
 //     run: tf32 0.65 against 0.60, f16 0.44 against 0.40, in the same run of an earlier state. 16 to 16
-//     channels: f16 0.117 against 0.109, where three warpgroups give 0.102.
+//     channels: f16 0.117 against 0.109, where three warpgroups give 0.100 to 0.107.
 //   - TF32 and 16-bit tiles converted by the feeders too: f16 0.40 against 0.29. A feeder warp's chain of
 //     instructions for a chunk is longer than the products' 1344 clocks.
 //   - fp32 by three TF32 products: 1.51 against 1.04. Split by the consumers: 1.12. By 64 feeder threads
