@@ -81,11 +81,12 @@ class ExecutionContext {
   Buffer allocate(std::size_t bytes) const;
   /// Scratch memory on the device, reused from call to call.
   Workspace& workspace() { return workspace_; }
-  /// What a kernel keeps from call to call, such as a library's handle: one T, made at its first use.
+  /// What a kernel keeps from call to call, such as a library's handle: one T of this context's device, made
+  /// at its first use.
   template <class T>
   T& state() {
     std::shared_ptr<void>& slot = states_[typeid(T)];
-    if (slot == nullptr) slot = std::make_shared<T>();
+    if (slot == nullptr) slot = std::make_shared<T>(device());
     return *static_cast<T*>(slot.get());
   }
 

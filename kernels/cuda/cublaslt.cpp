@@ -69,7 +69,8 @@ int common_alignment(const MatrixOperands& operands) {
 
 }  // namespace
 
-CublasLt::CublasLt() {
+CublasLt::CublasLt(Device device) {
+  const upconv::cuda::DeviceGuard guard(device.index());  // the handle works on the GPU that is current now
   cublasLtHandle_t handle = nullptr;
   check(cublasLtCreate(&handle), "cublasLtCreate");
   handle_ = own(handle, cublasLtDestroy);
@@ -130,6 +131,7 @@ CublasLt::Plan CublasLt::make_plan(const MatrixProduct& p) const {
 }
 
 void CublasLt::multiply(MatrixProduct product, const MatrixOperands& operands, ExecutionContext& ctx) {
+  const upconv::cuda::DeviceGuard guard(ctx.device().index());
   product.alignment = common_alignment(operands);
   auto found = plans_.find(product);
   if (found == plans_.end()) {
@@ -158,11 +160,6 @@ void CublasLt::multiply(MatrixProduct product, const MatrixOperands& operands, E
             product.addend == MatrixProduct::Addend::d ? &one : &zero, operands.d, d, operands.d, d,
             &plan.algorithm, workspace, plan.workspace_bytes, static_cast<cudaStream_t>(ctx.stream())),
         "cublasLtMatmul");
-}
-
-void multiply(const MatrixProduct& product, const MatrixOperands& operands, ExecutionContext& ctx) {
-  const upconv::cuda::DeviceGuard guard(ctx.device().index());
-  ctx.state<CublasLt>().multiply(product, operands, ctx);
 }
 
 }  // namespace upconv::kernels::cuda

@@ -42,11 +42,9 @@ class CublasLt {
  public:
   static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;  // NVIDIA's advice for Hopper
 
-  /// For the current GPU, on which alone the handle works.
-  CublasLt();
+  explicit CublasLt(Device device);
 
-  /// On the context's GPU, which must be the current one. Throws: CudaError, also if cuBLASLt has no
-  /// algorithm for the product.
+  /// Throws: CudaError, also if cuBLASLt has no algorithm for the product.
   void multiply(MatrixProduct product, const MatrixOperands& operands, ExecutionContext& ctx);
 
  private:
@@ -60,8 +58,5 @@ class CublasLt {
   std::shared_ptr<void> handle_;
   std::map<MatrixProduct, Plan> plans_;
 };
-
-/// By the context's CublasLt, on its GPU. Throws: CudaError.
-void multiply(const MatrixProduct& product, const MatrixOperands& operands, ExecutionContext& ctx);
 
 }  // namespace upconv::kernels::cuda

@@ -60,12 +60,12 @@ void launch(const LinearProblem& p, const LinearOperands& operands, ExecutionCon
       .addend = bias ? MatrixProduct::Addend::column_vector : MatrixProduct::Addend::none,
       .dtype = p.dtype,
       .precision = p.precision};
-  multiply(product,
-           {.a = operands.weight.raw(),
-            .b = operands.x.raw(),
-            .vector = bias ? operands.bias.raw() : nullptr,
-            .d = operands.y.raw()},
-           ctx);
+  ctx.state<CublasLt>().multiply(product,
+                                 {.a = operands.weight.raw(),
+                                  .b = operands.x.raw(),
+                                  .vector = bias ? operands.bias.raw() : nullptr,
+                                  .d = operands.y.raw()},
+                                 ctx);
 }
 
 void launch(const ConvProblem& p, const ConvOperands& operands, ExecutionContext& ctx) {
@@ -83,9 +83,9 @@ void launch(const ConvProblem& p, const ConvOperands& operands, ExecutionContext
       .addend = bias ? MatrixProduct::Addend::d : MatrixProduct::Addend::none,
       .dtype = p.dtype,
       .precision = p.precision};
-  multiply(product,
-           {.a = operands.x.raw(), .b = operands.weight.raw(), .vector = nullptr, .d = operands.y.raw()},
-           ctx);
+  ctx.state<CublasLt>().multiply(
+      product, {.a = operands.x.raw(), .b = operands.weight.raw(), .vector = nullptr, .d = operands.y.raw()},
+      ctx);
   if (operands.activation.kind == ActivationKind::none) return;
   const ActivationProblem after{
       .kind = operands.activation.kind,

@@ -29,11 +29,6 @@ DeviceCaps h200() {
           .memory_bytes = std::size_t{140} << 30};
 }
 
-std::string_view selected(std::string_view problem, const DeviceCaps& caps) {
-  const ConvProblem p = ConvProblem::parse(problem);
-  return kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps, "").name;
-}
-
 TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
   const std::string flagship = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_";
   EXPECT_EQ(selected(flagship + "f32", h200()), "cuda.direct_wgmma.fp32.sm90");

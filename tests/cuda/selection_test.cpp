@@ -28,10 +28,7 @@ DeviceCaps caps_of(int compute_capability) {
 }
 
 std::string_view selected(std::string_view problem, int compute_capability) {
-  const ConvProblem p = ConvProblem::parse(problem);
-  return kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p,
-                         caps_of(compute_capability), "")
-      .name;
+  return test::selected(problem, caps_of(compute_capability));
 }
 
 TEST(CudaSelection, MatrixProductsGoToCublasLtAndNothingElse) {

@@ -88,6 +88,11 @@ std::vector<kernels::ConvProblem> gpu_problems() {
   return problems;
 }
 
+std::string_view selected(std::string_view problem, const DeviceCaps& caps) {
+  const kernels::ConvProblem p = kernels::ConvProblem::parse(problem);
+  return kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps, "").name;
+}
+
 std::size_t every() {
   const char* text = std::getenv("UPCONV_TEST_EVERY");
   return text == nullptr ? 1 : std::max(1ul, std::stoul(text));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/problems.h"
@@ -24,6 +25,9 @@ class Gpu : public ::testing::Test {
 inline constexpr DType kComputeDTypes[] = {DType::f32, DType::f16, DType::bf16};
 
 using Random = std::mt19937;
+
+/// The name of the row that would run.
+std::string_view selected(std::string_view problem, const DeviceCaps& caps);
 
 /// The kernel tests' problems, and more that are matrix products.
 std::vector<kernels::ConvProblem> gpu_problems();

@@ -43,8 +43,8 @@ __device__ __noinline__ static float activate_smooth(Function function, float va
 }
 __device__ inline float activate_compact(Function function, float value, float slope) {
   if (function == Function::none) return value;
-  if (function == Function::relu) return value < 0.0f ? 0.0f : value;
-  if (function == Function::leaky) return value < 0.0f ? value * slope : value;
+  if (function == Function::relu) return activate(Function::relu, value, slope);
+  if (function == Function::leaky) return activate(Function::leaky, value, slope);
   return activate_smooth(function, value);
 }
 

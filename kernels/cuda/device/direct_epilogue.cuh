@@ -192,8 +192,7 @@ __device__ __forceinline__ void store_words(const FinishedRow<Traits>& row, cons
                                             int lane) {
   constexpr int kWords = FinishedRow<Traits>::kWords,
                 kTogether = 4 / kWords;  // values j that make four words
-  using Place = QuadPlace<Traits>;
-  const Place own(lane % 4);
+  const QuadPlace<Traits> own(lane % 4);
   // Rows of every other channel begin alike, for all of the warp.
   const int odd = static_cast<int>(reinterpret_cast<std::uintptr_t>(out.y) / 2 % 2);
   const int other_odd = odd ^ static_cast<int>(out.plane % 2);
@@ -271,15 +270,15 @@ template <class Visit>
 __device__ __forceinline__ auto with_activation(Function function, Visit&& visit) {
   switch (function) {
     case Function::relu:
-      return visit([](float x, float) { return x < 0.0f ? 0.0f : x; });
+      return visit([](float x, float slope) { return activate(Function::relu, x, slope); });
     case Function::leaky:
-      return visit([](float x, float slope) { return x < 0.0f ? x * slope : x; });
+      return visit([](float x, float slope) { return activate(Function::leaky, x, slope); });
     case Function::sigmoid:
-      return visit([](float x, float) { return 1.0f / (1.0f + expf(-x)); });
+      return visit([](float x, float slope) { return activate(Function::sigmoid, x, slope); });
     case Function::tanh:
-      return visit([](float x, float) { return tanhf(x); });
+      return visit([](float x, float slope) { return activate(Function::tanh, x, slope); });
     default:
-      return visit([](float x, float) { return x; });
+      return visit([](float x, float slope) { return activate(Function::none, x, slope); });
   }
 }
 

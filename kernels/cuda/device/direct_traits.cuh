@@ -99,7 +99,7 @@ struct DirectTraits {
   static constexpr int kThreads = kFeeders + kConsumers * kConsumerThreads;
   static constexpr int kFeederRegisters = kSplit ? 40 : kHalves || kLight ? 48 : 56;
   static constexpr int kConsumerRegisters = kSplit ? 216 : kLight ? 128 : kHalves ? 208 : 224;
-  static constexpr int kMaxStages = 12;
+  static constexpr int kMaxStages = 12, kLeastStages = kSplit ? kFeederWarps : 2;  // of a ring
 
   static_assert(kBlocks == 1 || kBlocks == 2);
   static_assert(kKh >= 1 && kKw >= 1 && kKw <= 7 && kSkip >= 1);

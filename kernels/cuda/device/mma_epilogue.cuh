@@ -40,18 +40,18 @@ __device__ __forceinline__ void store_vectors(Element* y, const float (&v)[kRun]
 /// One branch for a run, not one for an element.
 template <int kCount>
 __device__ __forceinline__ void activate_run(float (&v)[kCount], Function function, float slope) {
-  const auto apply = [&v](auto&& activate) {
+  const auto apply = [&v](auto&& of) {
 #pragma unroll
     for (float& x : v)
-      x = activate(x);
+      x = of(x);
   };
   switch (function) {
     case Function::none:
       return;
     case Function::relu:
-      return apply([](float x) { return x < 0.0f ? 0.0f : x; });
+      return apply([slope](float x) { return activate(Function::relu, x, slope); });
     case Function::leaky:
-      return apply([slope](float x) { return x < 0.0f ? x * slope : x; });
+      return apply([slope](float x) { return activate(Function::leaky, x, slope); });
     default:
       return apply([function](float x) { return activate_smooth(function, x); });
   }
