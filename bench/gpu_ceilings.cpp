@@ -66,7 +66,7 @@ GpuCeilings::GpuCeilings(ExecutionContext& ctx) : bytes_per_second_(copy_rate(ct
   flops_per_second_["f16"] = product_rate(ctx, DType::f16, Precision::fp32);
   flops_per_second_["bf16"] = product_rate(ctx, DType::bf16, Precision::fp32);
   flops_per_second_["f32"] =
-      std::max(product_rate(ctx, DType::f32, Precision::fp32), flops_per_second_["f16"] / 3);
+      std::max(product_rate(ctx, DType::f32, Precision::fp32), flops_per_second_["f16"] / 4.5);
 }
 
 double GpuCeilings::seconds(const kernels::ConvProblem& problem) const {

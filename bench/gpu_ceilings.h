@@ -17,7 +17,8 @@ class GpuCeilings {
   explicit GpuCeilings(ExecutionContext& ctx);
 
   double bytes_per_second() const { return bytes_per_second_; }
-  /// In fp32 the larger of Linear's rate and a third of f16's, since three f16 products make one of fp32.
+  /// In fp32 the larger of Linear's rate and f16's over 4.5, since three f16 products and three at twice
+  /// their rate make one of fp32.
   double flops_per_second(const std::string& mode) const { return flops_per_second_.at(mode); }
   /// No kernel computes the problem in less: its operations at the rate of its mode, or every operand moved
   /// once.

@@ -109,7 +109,7 @@ Peer peer_of(Numbers numbers) {
   return {.name = "a plain fp32 loop errs",
           .value = [](const Sums& sums) { return double{sums.plain}; },
           .factor = 1.2,
-          .floor = 0x1p-22};  // of very short sums: operands in two halves have about 22 bits
+          .floor = 0x1p-24};  // rounding the exact result
 }
 
 }  // namespace

@@ -33,34 +33,16 @@ void fetch_by_threads(device::DirectArguments& p) {
   p.realign = Traits::kHalves;
 }
 
-/// Elements of 16 bytes, on which the copy engine begins.
-template <class Traits>
-inline constexpr int kBoxAlign = 16 / static_cast<int>(sizeof(typename Traits::Element));
-
-/// Columns that a box begins further left than a tile's first.
-template <class Traits>
-int columns_before(const device::DirectArguments& p) {
-  const int lead = p.lead_w + Traits::kSkip;
-  return (kBoxAlign<Traits> - lead % kBoxAlign<Traits> + kBoxAlign<Traits>) % kBoxAlign<Traits>;
-}
-
-/// Whether the consumers read a box as it lies: their vectors stay aligned, and in the tile.
-template <class Traits>
-bool reads_boxes(const device::DirectArguments& p) {
-  const int before = columns_before<Traits>(p);
-  return before % Traits::kRun == 0 && Traits::kReach + before <= Traits::kPitch;
-}
-
 /// Chooses how rows are fetched. The copy engine's tiles begin further left, or, in TF32, where a tile has no
 /// room for that, a little further right. If the consumers cannot read from there, the feeders move the tile.
 template <class Traits>
 void align(device::DirectArguments& p) {
-  constexpr int kAlign = kBoxAlign<Traits>;
+  constexpr int kAlign = 16 / static_cast<int>(sizeof(typename Traits::Element));
   fetch_by_threads<Traits>(p);
   if (p.iw % kAlign != 0 || reinterpret_cast<std::uintptr_t>(p.x) % 16 != 0) return;
-  const int forward = columns_before<Traits>(p);
+  const int forward = (kAlign - (p.lead_w + Traits::kSkip) % kAlign + kAlign) % kAlign;
   const int nearest = !Traits::kHalves && forward + Traits::kSkip >= kAlign ? forward - kAlign : forward;
-  const bool reads_there = reads_boxes<Traits>(p);
+  const bool reads_there = forward % Traits::kRun == 0 && Traits::kReach + forward <= Traits::kPitch;
   if (!reads_there && (Traits::kSplit || Traits::kNeeded + nearest > Traits::kPitch)) return;
   p.boxes = true;
   p.realign = !reads_there;
@@ -78,7 +60,7 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   p.co_tiles = (p.co + Traits::kCo - 1) / Traits::kCo;
   p.strips = (p.ow + Traits::kPixels - 1) / Traits::kPixels;
   const int room = static_cast<int>(caps.shared_memory_per_block) - Shared::bytes(0, p.steps);
-  p.stages = std::min(room / (Traits::kConsumers * Traits::kChunkBytes), Traits::kMaxStages);
+  p.stages = std::min(room / (Traits::kConsumers * Traits::kStageBytes), Traits::kMaxStages);
   if (Traits::kSplit)
     p.stages = p.stages / Traits::kFeederWarps * Traits::kFeederWarps;  // as many for each warp
   launch.shared_bytes = Shared::bytes(p.stages, p.steps);
@@ -176,35 +158,27 @@ constexpr device::Arithmetic arithmetic_of(Mode mode) {
   return device::Arithmetic::fp32_wide;
 }
 
-/// Whether strips of 64 pixels serve better than such of 128: where those leave much beyond the right border,
-/// and in fp32 also where their rings find no room, a sum is of a single chunk (see kCut), or boxes would
-/// have to be moved for them alone.
-template <class Narrow, class Wide>
-bool prefers_narrow(const device::DirectArguments& p, const DeviceCaps& caps) {
-  const std::int64_t narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
-  if (5 * narrow <= 4 * wide) return true;
-  if (!Wide::kSplit) return false;
-  const int steps = (p.ci + Wide::kChannels - 1) / Wide::kChannels;
-  const bool fits = device::DirectShared<Wide>::bytes(Wide::kLeastStages, steps) <=
-                    static_cast<int>(caps.shared_memory_per_block);
-  return !fits || steps == 1 || (reads_boxes<Narrow>(p) && !reads_boxes<Wide>(p));
-}
-
-/// The kernel of one shape. Strips are 128 pixels wide, or 64: in fp32, whose sums need the registers, except
-/// for one slot, and for 3 slots, where narrow images are worth kernels of their own.
+/// The kernel of one shape. Strips are 128 pixels wide, in fp32 64, since its sums need the registers. So
+/// they are for 3 slots, where images of which wide strips would leave much beyond the right border are worth
+/// kernels of their own.
 template <Mode kMode, int kKh, int kKw, int kCo>
 void launch_shape(const device::DirectArguments& p, ExecutionContext& ctx) {
   constexpr auto kArithmetic = arithmetic_of(kMode);
   using Narrow = device::DirectTraits<kArithmetic, kKh, kKw, kCo, 1>;
-  using Wide = device::DirectTraits<kArithmetic, kKh, kKw, kCo, 2>;
-  constexpr bool kHasNarrow = Wide::kSplit || kKh == 3;
-  constexpr bool kHasWide = !Wide::kSplit || (kMode == Mode::fp32 && kKh == 1);
-  using Least = std::conditional_t<kHasNarrow, Narrow, Wide>;  // what fits whatever tile was packed
-  static_assert(device::DirectShared<Least>::bytes(Least::kLeastStages, 0) <= least_beside_weights(kMode));
-  if constexpr (kHasNarrow) {
-    if (!kHasWide || prefers_narrow<Narrow, Wide>(p, ctx.caps())) return launch<Narrow>(p, ctx);
+  const auto run = [&]<class Traits>(Traits) {
+    static_assert(device::DirectShared<Traits>::bytes(Traits::kLeastStages, 0) <=
+                  least_beside_weights(kMode));
+    launch<Traits>(p, ctx);
+  };
+  if constexpr (Narrow::kSplit) {
+    run(Narrow());
+  } else {
+    const std::int64_t narrow = (p.ow + 63) / 64 * 64, wide = (p.ow + 127) / 128 * 128;
+    if constexpr (kKh == 3) {
+      if (5 * narrow <= 4 * wide) return run(Narrow());
+    }
+    run(device::DirectTraits<kArithmetic, kKh, kKw, kCo, 2>());
   }
-  if constexpr (kHasWide) launch<Wide>(p, ctx);
 }
 
 /// The kernels of one tile, by width.

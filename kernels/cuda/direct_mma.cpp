@@ -21,6 +21,11 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
   return false;
 }
 
+/// Whose weights stand last in the section.
+Mode last_mode_of(const ConvProblem& p) {
+  return p.dtype == DType::f32 ? Mode::fp32 : p.dtype == DType::f16 ? Mode::f16 : Mode::bf16;
+}
+
 constexpr std::int64_t parts_of(std::int64_t size, std::int64_t part) {
   return (size + part - 1) / part;
 }
@@ -74,23 +79,33 @@ Tile choose_tile(const ConvProblem& p, Mode mode, int multiprocessors) {
   return best;
 }
 
-MmaPacking packing_of(const ConvProblem& p) {
+MmaPacking packing_of(const ConvProblem& p, Mode mode) {
   return {.transposed = p.transposed,
           .groups = p.groups,
           .ci = p.ci_per_group(),
           .co = p.co_per_group(),
           .kh = p.kh,
           .kw = p.kw,
-          .element_bytes = static_cast<int>(size_of(p.dtype))};
+          .numbers = mode == Mode::tf32   ? MmaNumbers::tf32
+                     : mode == Mode::fp32 ? MmaNumbers::bf16_triples
+                                          : MmaNumbers::f16_bf16};
+}
+
+std::size_t offset_of(const ConvProblem& problem, Mode mode) {
+  return mode == Mode::fp32 ? packing_of(problem, Mode::tf32).bytes() : 0;
 }
 
 std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps) {
   if (!supports_device(caps).supported || !supports_direct_layer(problem).supported) return 0;
-  return packing_of(problem).bytes();
+  const Mode last = last_mode_of(problem);
+  return offset_of(problem, last) + packing_of(problem, last).bytes();
 }
 
 void pack_section(const ConvProblem& problem, const ConstTensorView& weight, void* section) {
-  pack_mma(packing_of(problem), weight.raw(), section);
+  const Mode last = last_mode_of(problem);
+  if (last == Mode::fp32) pack_mma(packing_of(problem, Mode::tf32), weight.raw(), section);
+  pack_mma(packing_of(problem, last), weight.raw(),
+           static_cast<unsigned char*>(section) + offset_of(problem, last));
 }
 
 Verdict supports_tf32(const ConvProblem& p, const DeviceCaps& caps) {

@@ -27,14 +27,17 @@ constexpr TileShape shape_of(Tile tile, Mode mode) {
 Tile choose_tile(const ConvProblem& problem, Mode mode, int multiprocessors);
 
 /// The layout of the layer's weights.
-MmaPacking packing_of(const ConvProblem& problem);
+MmaPacking packing_of(const ConvProblem& problem, Mode mode);
+/// Where a mode's weights begin in the layer's section.
+std::size_t offset_of(const ConvProblem& problem, Mode mode);
 
 /// Bytes of the section that pack_section writes for this layer; 0 if no row of this family will read one on
 /// such a GPU.
 std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps);
 
-/// Writes section_bytes bytes: the layer's weights as direct_mma_pack.h lays them out; `weight` is on the
-/// CPU. The section stands at the end of the packed tensor, on a boundary of 16 bytes.
+/// Writes section_bytes bytes: the layer's weights as direct_mma_pack.h lays them out, for f32 those of TF32
+/// and those of fp32; `weight` is on the CPU. The section stands at the end of the packed tensor, on a
+/// boundary of 16 bytes.
 void pack_section(const ConvProblem& problem, const ConstTensorView& weight, void* section);
 
 Verdict supports_tf32(const ConvProblem& problem, const DeviceCaps& caps);

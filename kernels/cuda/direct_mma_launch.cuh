@@ -63,8 +63,9 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
   }
   if (problem.n == 0) return;
   const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
-  const MmaPacking packing = packing_of(problem);
-  const auto* weights = static_cast<const unsigned char*>(packed.raw()) + (packed.spec().bytes() - section);
+  const MmaPacking packing = packing_of(problem, kMode);
+  const auto* weights = static_cast<const unsigned char*>(packed.raw()) + (packed.spec().bytes() - section) +
+                        offset_of(problem, kMode);
   const device::MmaArguments<T> p{
       .x = static_cast<const T*>(operands.x.raw()),
       .weights = weights,

@@ -14,7 +14,7 @@ namespace {
 /// exponent), weights in PyTorch's order.
 template <class Visit>
 void for_each_weight(const MmaPacking& p, Visit&& visit) {
-  const std::size_t elements = MmaPacking::kFragmentBytes / static_cast<std::size_t>(p.element_bytes);
+  const std::size_t elements = MmaPacking::kFragmentBytes / static_cast<std::size_t>(p.element_bytes());
   const std::int64_t outer = p.transposed ? p.ci : p.co, inner = p.transposed ? p.co : p.ci;
   std::size_t from = 0;
   for (std::int64_t g = 0; g < p.groups; ++g)
@@ -30,13 +30,13 @@ void for_each_weight(const MmaPacking& p, Visit&& visit) {
             const std::int64_t c = ci % p.chunk();
             const std::int64_t half = c / (p.chunk() / 2), lane = co % 8 * 4 + c % 4;
             const std::int64_t word = lane * 2 + half;
-            const std::int64_t element = p.element_bytes == 4 ? word : word * 2 + c / 4 % 2;
+            const std::int64_t element = p.element_bytes() == 4 ? word : word * 2 + c / 4 % 2;
             visit(from, static_cast<std::size_t>(fragment) * elements + static_cast<std::size_t>(element),
                   static_cast<std::size_t>(g * p.fragments() * 8 + co));
           }
 }
 
-constexpr std::size_t kPart = MmaPacking::kFragmentBytes / sizeof(float);  // floats from part to part
+constexpr std::size_t kPart = MmaPacking::kFragmentBytes / sizeof(std::uint16_t);  // from part to part
 constexpr int kLeastExponent = -24;  // of an output channel's largest weight, as it is packed
 
 std::vector<std::int32_t> exponents_of(const MmaPacking& p, const float* weight) {
@@ -55,37 +55,45 @@ std::vector<std::int32_t> exponents_of(const MmaPacking& p, const float* weight)
 
 void pack_mma(const MmaPacking& p, const void* weight, void* packed) {
   std::memset(packed, 0, p.bytes());
-  if (p.element_bytes == 2) {
+  auto* halves = static_cast<std::uint16_t*>(packed);
+  if (!p.is_scaled()) {
     for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t) {
-      static_cast<std::uint16_t*>(packed)[to] = static_cast<const std::uint16_t*>(weight)[from];
+      halves[to] = static_cast<const std::uint16_t*>(weight)[from];
     });
     return;
   }
   const auto* in = static_cast<const float*>(weight);
-  auto* out = static_cast<float*>(packed);
   const std::vector<std::int32_t> exponents = exponents_of(p, in);
   for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t channel) {
     const float value = std::ldexp(in[from], -exponents[channel]);
-    out[to] = round_to_tf32(value);
-    out[to + kPart] = std::isfinite(value) ? round_to_tf32(value - out[to]) : 0.0f;
+    if (p.numbers == MmaNumbers::tf32) {
+      static_cast<float*>(packed)[to] = round_to_tf32(value);
+      return;
+    }
+    const auto parts = split_to_bf16(value);
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      halves[to + i * kPart] = parts[i].bits;
   });
   std::memcpy(static_cast<unsigned char*>(packed) + p.exponents_offset(), exponents.data(),
               exponents.size() * sizeof(std::int32_t));
 }
 
 void unpack_mma(const MmaPacking& p, const void* packed, void* weight) {
-  if (p.element_bytes == 2) {
+  const auto* halves = static_cast<const std::uint16_t*>(packed);
+  if (!p.is_scaled()) {
     for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t) {
-      static_cast<std::uint16_t*>(weight)[from] = static_cast<const std::uint16_t*>(packed)[to];
+      static_cast<std::uint16_t*>(weight)[from] = halves[to];
     });
     return;
   }
   std::vector<std::int32_t> exponents(static_cast<std::size_t>(p.groups * p.fragments()) * 8);
   std::memcpy(exponents.data(), static_cast<const unsigned char*>(packed) + p.exponents_offset(),
               exponents.size() * sizeof(std::int32_t));
-  const auto* in = static_cast<const float*>(packed);
   for_each_weight(p, [&](std::size_t from, std::size_t to, std::size_t channel) {
-    static_cast<float*>(weight)[from] = std::ldexp(in[to] + in[to + kPart], exponents[channel]);
+    const auto part = [&](std::size_t i) { return float{BFloat16::from_bits(halves[to + i * kPart])}; };
+    const float value =
+        p.numbers == MmaNumbers::tf32 ? static_cast<const float*>(packed)[to] : part(0) + (part(1) + part(2));
+    static_cast<float*>(weight)[from] = std::ldexp(value, exponents[channel]);
   });
 }
 

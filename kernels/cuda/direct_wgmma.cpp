@@ -30,9 +30,9 @@ DirectNumbers numbers_of(Mode mode) {
     case Mode::tf32:
       return DirectNumbers::tf32;
     case Mode::fp32:
-      return DirectNumbers::f16_pairs;
+      return DirectNumbers::scaled_f16;
     case Mode::fp32_wide:
-      return DirectNumbers::tf32_pairs;
+      return DirectNumbers::bf16_triples;
     case Mode::f16:
     case Mode::bf16:
       break;
@@ -106,8 +106,8 @@ Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, c
   bool wide = false;
   if (problem.dtype == DType::f32) {
     add(Mode::tf32);
-    const auto pairs = packing_of(problem, Mode::fp32);
-    wide = pairs && !fits_f16_pairs(*pairs, weight.raw());
+    const auto scaled = packing_of(problem, Mode::fp32);
+    wide = scaled && !fits_scaled_f16(*scaled, weight.raw());
     add(wide ? Mode::fp32_wide : Mode::fp32);
   } else {
     add(problem.dtype == DType::f16 ? Mode::f16 : Mode::bf16);

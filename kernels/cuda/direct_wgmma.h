@@ -10,17 +10,17 @@
 /// its launchers, one for each arithmetic, each in a file of its own. Internal: not installed.
 namespace upconv::kernels::cuda::direct_wgmma {
 
-/// Each is an arithmetic of its own. fp32 runs on pairs of f16; fp32_wide, on pairs of TF32, stands in for it
+/// Each is an arithmetic of its own. fp32 runs on scaled f16; fp32_wide, on triples of bf16, stands in for it
 /// where the weights' range is too wide for f16.
 enum class Mode { tf32, f16, bf16, fp32, fp32_wide };
 
 /// What a block needs beside its weights: its header, and the least stages of its rings: four of two in fp32,
-/// whose four feeder warps have stages of their own, else three of two or two of three. A chunk is 16
-/// channels x 72 floats or 144 halves, 8 x 72 floats in fp32_wide.
+/// whose four feeder warps have stages of their own, else three of two or two of three. A stage is a chunk of
+/// 16 channels x 72 floats or 144 halves, and in fp32 what scaled f16 have no room for.
 constexpr int least_beside_weights(Mode mode) {
-  const int chunk = mode == Mode::fp32_wide ? 2304 : 4608;
+  const int stage = mode == Mode::fp32 ? 5888 : 4608;
   const int stages = mode == Mode::fp32 || mode == Mode::fp32_wide ? 4 : 3;
-  return 2048 + 2 * stages * chunk;
+  return 2048 + 2 * stages * stage;
 }
 
 /// Kernel rows and output channels that a block's accumulators hold; best first among those of a height. The

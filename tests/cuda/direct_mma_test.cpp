@@ -1,6 +1,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace upconv::test {
 namespace {
 
 using kernels::ConvProblem;
+using kernels::cuda::MmaNumbers;
 using kernels::cuda::MmaPacking;
 using kernels::cuda::direct_mma::Mode;
 using kernels::cuda::direct_mma::Tile;
@@ -86,18 +88,13 @@ TEST(CudaMmaSelection, SmallImagesFillTheGpu) {
 TEST(CudaMmaPacking, RoundTrip) {
   Random random(3);
   for (const bool transposed : {false, true}) {
-    for (const int element_bytes : {2, 4}) {
-      const MmaPacking packing{.transposed = transposed,
-                               .groups = 2,
-                               .ci = 19,
-                               .co = 21,
-                               .kh = 4,
-                               .kw = 5,
-                               .element_bytes = element_bytes};
+    for (const MmaNumbers numbers : {MmaNumbers::tf32, MmaNumbers::f16_bf16, MmaNumbers::bf16_triples}) {
+      const bool halves = numbers == MmaNumbers::f16_bf16;
+      const MmaPacking packing{
+          .transposed = transposed, .groups = 2, .ci = 19, .co = 21, .kh = 4, .kw = 5, .numbers = numbers};
       const std::int64_t count = 2 * 19 * 21 * 4 * 5;
-      Tensor weight =
-          random_tensor({count}, element_bytes == 2 ? DType::f16 : DType::f32, Values::normal, random);
-      if (element_bytes == 4) {  // every output channel of a size of its own, denormal ones among them
+      Tensor weight = random_tensor({count}, halves ? DType::f16 : DType::f32, Values::normal, random);
+      if (!halves) {  // every output channel of a size of its own, denormal ones among them
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
           const std::size_t channel = i / (transposed ? 20 : 19 * 20) % 21;
           weight.data<float>()[i] = std::ldexp(weight.data<float>()[i], 100 - 12 * static_cast<int>(channel));
@@ -107,13 +104,14 @@ TEST(CudaMmaPacking, RoundTrip) {
       std::vector<unsigned char> packed(packing.bytes());
       kernels::cuda::pack_mma(packing, weight.view().raw(), packed.data());
       kernels::cuda::unpack_mma(packing, packed.data(), unpacked.view().raw());
-      if (element_bytes == 2) {
+      if (halves) {
         EXPECT_TRUE(same_bits(unpacked, weight));
         continue;
       }
       for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
         const float value = weight.data<float>()[i];
-        EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * 0x1p-22f + 0x1p-149f);
+        const float relative = numbers == MmaNumbers::tf32 ? 0x1p-11f : 0.0f;
+        EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * relative + 0x1p-149f);
       }
     }
   }
@@ -121,7 +119,8 @@ TEST(CudaMmaPacking, RoundTrip) {
 
 /// The written layout, for one weight.
 TEST(CudaMmaPacking, PutsAWeightWhereItsThreadReads) {
-  const MmaPacking packing{.transposed = true, .ci = 32, .co = 16, .kh = 2, .kw = 3, .element_bytes = 2};
+  const MmaPacking packing{
+      .transposed = true, .ci = 32, .co = 16, .kh = 2, .kw = 3, .numbers = MmaNumbers::f16_bf16};
   const std::size_t ci = 16 + 13, co = 8 + 3, kh = 0, kw = 2;  // half 1, lane 4*3 + 1, second of its pair
   std::vector<std::uint16_t> weight(32 * 16 * 2 * 3), packed(packing.bytes() / 2);
   weight[((ci * 16 + co) * 2 + kh) * 3 + kw] = 7;
@@ -130,7 +129,7 @@ TEST(CudaMmaPacking, PutsAWeightWhereItsThreadReads) {
   EXPECT_EQ(packed[fragment * 128 + (4 * 3 + 1) * 4 + 1 * 2 + 1], 7);
 }
 
-/// Weights too small for parts in TF32 are packed larger, and the section says by how much.
+/// Weights too small for TF32 and for three parts are packed larger, and the section says by how much.
 TEST(CudaMmaPacking, ScalesOutputChannelsOfTinyWeights) {
   struct Case {
     std::array<float, 3> weights;  // of one output channel
@@ -149,33 +148,35 @@ TEST(CudaMmaPacking, ScalesOutputChannelsOfTinyWeights) {
       {{NAN, 0.0f, 0.0f}, 0},
   };
   // Two groups of the same 10 channels: each group has two fragments of 8 channels, the second with a tail.
-  const MmaPacking packing{.groups = 2, .ci = 3, .co = 10};
   std::vector<float> weight;
   for (int group = 0; group < 2; ++group) {
     for (const Case& c : cases)
       weight.insert(weight.end(), c.weights.begin(), c.weights.end());
   }
-  std::vector<float> packed(packing.bytes() / sizeof(float)), unpacked(weight.size());
-  kernels::cuda::pack_mma(packing, weight.data(), packed.data());
-  kernels::cuda::unpack_mma(packing, packed.data(), unpacked.data());
+  for (const MmaNumbers numbers : {MmaNumbers::tf32, MmaNumbers::bf16_triples}) {
+    const MmaPacking packing{.groups = 2, .ci = 3, .co = 10, .numbers = numbers};
+    std::vector<std::uint32_t> packed(packing.bytes() / 4);
+    std::vector<float> unpacked(weight.size());
+    kernels::cuda::pack_mma(packing, weight.data(), packed.data());
+    kernels::cuda::unpack_mma(packing, packed.data(), unpacked.data());
 
-  ASSERT_EQ(packing.bytes(), packing.exponents_offset() + 2 * 16 * sizeof(std::int32_t));
-  std::array<std::int32_t, 32> exponents;
-  std::memcpy(exponents.data(), packed.data() + packing.exponents_offset() / sizeof(float),
-              sizeof(exponents));
-  for (std::size_t i = 0; i < exponents.size(); ++i)
-    EXPECT_EQ(exponents[i], i % 16 < cases.size() ? cases[i % 16].exponent : 0) << i;
-  for (std::size_t i = 0; i < weight.size(); ++i) {
-    SCOPED_TRACE(message("weight ", i, ": ", weight[i]));
-    if (std::isfinite(weight[i])) {
-      EXPECT_NEAR(unpacked[i], weight[i], std::abs(weight[i]) * 0x1p-22f);
-    } else {
-      EXPECT_FALSE(std::isfinite(unpacked[i]));
+    ASSERT_EQ(packing.bytes(), packing.exponents_offset() + 2 * 16 * sizeof(std::int32_t));
+    const std::span exponents(packed.data() + packing.exponents_offset() / 4, 32);
+    for (std::size_t i = 0; i < exponents.size(); ++i) {
+      EXPECT_EQ(static_cast<std::int32_t>(exponents[i]), i % 16 < cases.size() ? cases[i % 16].exponent : 0)
+          << i;
+    }
+    for (std::size_t i = 0; i < weight.size(); ++i) {
+      SCOPED_TRACE(message("weight ", i, ": ", weight[i]));
+      if (!std::isfinite(weight[i])) {
+        EXPECT_FALSE(std::isfinite(unpacked[i]));
+      } else if (numbers == MmaNumbers::tf32) {
+        EXPECT_NEAR(unpacked[i], weight[i], std::abs(weight[i]) * 0x1p-11f);
+      } else {
+        EXPECT_EQ(unpacked[i], weight[i]);
+      }
     }
   }
-  // What the units read: TF32 has few bits for denormals.
-  for (std::size_t i = 0; i < packing.exponents_offset() / sizeof(float); ++i)
-    EXPECT_NE(std::fpclassify(packed[i]), FP_SUBNORMAL) << i;
 }
 
 std::string row_of(const ConvProblem& problem) {

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "cuda/support.h"
@@ -63,7 +65,7 @@ TEST(CudaDirectPacking, RoundTrip) {
   Random random(3);
   for (const bool transposed : {false, true}) {
     for (const DirectNumbers numbers : {DirectNumbers::tf32, DirectNumbers::f16_bf16,
-                                        DirectNumbers::f16_pairs, DirectNumbers::tf32_pairs}) {
+                                        DirectNumbers::scaled_f16, DirectNumbers::bf16_triples}) {
       for (const int kh : {3, 4}) {
         const DirectPacking packing{.transposed = transposed,
                                     .groups = 2,
@@ -86,23 +88,59 @@ TEST(CudaDirectPacking, RoundTrip) {
           EXPECT_TRUE(same_bits(unpacked, weight));
           continue;
         }
-        const float relative = numbers == DirectNumbers::tf32 ? 0x1p-11f : 0x1p-22f;
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-          const float value = weight.data<float>()[i];
-          EXPECT_NEAR(unpacked.data<float>()[i], value, std::abs(value) * relative);
+          const float value = weight.data<float>()[i], size = std::abs(value);
+          // Scaled f16 keep all bits of what is not tiny beside the tile's largest, here up to 5.
+          const bool tiny = numbers == DirectNumbers::scaled_f16 && size < 0x1p-16f;
+          const float relative = numbers == DirectNumbers::tf32 ? 0x1p-11f : tiny ? 0x1p-22f : 0.0f;
+          EXPECT_NEAR(unpacked.data<float>()[i], value, size * relative);
         }
       }
     }
   }
 }
 
-TEST(CudaDirectPacking, F16PairsTakeWeightsOfABoundedRange) {
+/// The written layout, for one weight: h, l and r, and what meets the input's r and l.
+TEST(CudaDirectPacking, PutsAWeightWhereItsThreadReads) {
+  const DirectPacking packing{.transposed = true,
+                              .ci = 32,
+                              .co = 32,
+                              .kh = 2,
+                              .kw = 3,
+                              .co_tile = 16,
+                              .numbers = DirectNumbers::scaled_f16};
+  const std::size_t ci = 16 + 13, co = 16 + 3, kh = 0, kw = 1;
+  std::vector<float> weight(32 * 32 * 2 * 3);
+  std::vector<unsigned char> packed(packing.bytes());
+  weight[((ci * 32 + co) * 2 + kh) * 3 + kw] = 1.0f + 3 * 0x1p-13f + 0x1p-23f;
+  kernels::cuda::pack_direct(packing, weight.data(), packed.data());
+
+  // Tile 1, step 1; of three slots the first is empty, so that the flipped kh is slot 2. Channel 13 is in
+  // half 1 the second of its pair, and byte 7.
+  const std::size_t step = packing.tile_bytes() + packing.step_bytes(), half = 3 * 16 * 16;
+  const std::size_t tap = step + (2 - kw) * packing.tap_bytes(), column = (2 * 16 + 3) * 16;
+  const auto f16 = [&](std::size_t at) {
+    return float{upconv::Float16::from_bits(static_cast<std::uint16_t>(packed[at] | packed[at + 1] << 8))};
+  };
+  const auto e5m2 = [&](std::size_t at) {
+    return float{upconv::Float16::from_bits(static_cast<std::uint16_t>(packed[at] << 8))};
+  };
+  EXPECT_EQ(f16(tap + half + column + 3 * 2), 16384.0f);
+  EXPECT_EQ(f16(tap + packing.part_bytes() + half + column + 3 * 2), 12288.0f);
+  EXPECT_EQ(e5m2(tap + 2 * packing.part_bytes() + column + 7), 32.0f);
+  EXPECT_EQ(e5m2(tap + 2 * packing.part_bytes() + half + column + 7), 4.0f);
+  EXPECT_EQ(e5m2(step + 3 * packing.tap_bytes() + half + column + 7), 6.0f);
+  const auto is_set = [](unsigned char byte) { return byte != 0; };
+  EXPECT_EQ(std::ranges::count_if(std::span(packed).first(packing.exponents_offset()), is_set), 5);
+}
+
+TEST(CudaDirectPacking, ScaledF16TakeWeightsOfABoundedRange) {
   const DirectPacking packing{
-      .ci = 16, .co = 16, .kh = 1, .kw = 1, .co_tile = 16, .numbers = DirectNumbers::f16_pairs};
+      .ci = 16, .co = 16, .kh = 1, .kw = 1, .co_tile = 16, .numbers = DirectNumbers::scaled_f16};
   const auto fits = [&](float a, float b) {
     std::vector<float> weight(16 * 16, 0.0f);
     weight[3] = a, weight[200] = b;
-    return kernels::cuda::fits_f16_pairs(packing, weight.data());
+    return kernels::cuda::fits_scaled_f16(packing, weight.data());
   };
   EXPECT_TRUE(fits(0.0f, 0.0f));
   EXPECT_TRUE(fits(1.5e30f, 0.0f));

@@ -35,7 +35,7 @@ Exact exact_convolution(const kernels::ConvProblem& p, const Tensor& x_tensor, c
                         double least) {
   const std::vector<double> x = to_doubles(x_tensor), w = to_doubles(w_tensor);
   const auto count = static_cast<std::size_t>(p.y_shape().numel());
-  Exact result{std::vector<double>(count), std::vector<double>(count), std::vector<double>(count)};
+  Exact result{std::vector<double>(count), std::vector<double>(count)};
   const Pairs rows = pairs_of(p.transposed, p.ih, p.oh(), p.kh, p.stride_h, p.pad_h, p.dilation_h);
   const Pairs columns = pairs_of(p.transposed, p.iw, p.ow(), p.kw, p.stride_w, p.pad_w, p.dilation_w);
   const std::int64_t ci_group = p.ci_per_group(), co_group = p.co_per_group();
@@ -43,7 +43,6 @@ Exact exact_convolution(const kernels::ConvProblem& p, const Tensor& x_tensor, c
   const auto fill_plane = [&](std::int64_t plane) {  // of image n and output channel co
     const std::int64_t n = plane / p.co, co = plane % p.co;
     double* y = &result.y[static_cast<std::size_t>(plane * p.oh() * p.ow())];
-    double* squares = &result.squares[static_cast<std::size_t>(plane * p.oh() * p.ow())];
     double* magnitude = &result.magnitude[static_cast<std::size_t>(plane * p.oh() * p.ow())];
     for (std::int64_t c = 0; c < ci_group; ++c) {
       const std::int64_t ci = co / co_group * ci_group + c;
@@ -55,7 +54,6 @@ Exact exact_convolution(const kernels::ConvProblem& p, const Tensor& x_tensor, c
           const double* in = &x[static_cast<std::size_t>(((n * p.ci + ci) * p.ih + ih) * p.iw)];
           for (const auto& [iw, ow] : columns[static_cast<std::size_t>(tap % p.kw)]) {
             y[oh * p.ow() + ow] += in[iw] * weight;
-            squares[oh * p.ow() + ow] += std::pow(in[iw] * weight, 2);
             magnitude[oh * p.ow() + ow] += std::max(std::abs(in[iw]), least) * size;
           }
         }

@@ -11,7 +11,6 @@ namespace upconv::test {
 struct Exact {
   std::vector<double> y;          ///< sum x * w
   std::vector<double> magnitude;  ///< sum |x * w|
-  std::vector<double> squares;    ///< sum (x * w)^2
 };
 
 /// A convolution without bias in double. An ordinary one must be padded with zeros. Operands below `least`

@@ -1,5 +1,9 @@
 #include "cuda/ranges.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 namespace upconv::test {
 
 namespace {
@@ -9,6 +13,7 @@ Reach reach_of(DType dtype) {
     return {.large = 16.0f,
             .small = 1e-4f,
             .denormal = 2e-6f,
+            .largest = 65504.0f,
             .least_exponent = -4.0f,
             .most_exponent = 1.5f,
             .binary_exponent = 8,
@@ -17,21 +22,35 @@ Reach reach_of(DType dtype) {
             .extreme = 1e4f,
             .beside_outlier = 1e-3f};
   }
-  return {.large = 1e6f,
-          .small = 1e-6f,
-          .denormal = 1e-39f,
-          .least_exponent = -6.0f,
-          .most_exponent = 6.0f,
-          .binary_exponent = 30,
-          .offset = 1000.0f,
-          .outlier = 1e6f,
-          .extreme = 1e30f,
-          .beside_outlier = 1e-6f};
+  return {
+      .large = 1e6f,
+      .small = 1e-6f,
+      .denormal = 1e-39f,
+      .largest = dtype == DType::bf16 ? 0x1.fep127f : 0x1.ff8p127f,  // of TF32; of bf16 it would be infinite
+      .least_exponent = -6.0f,
+      .most_exponent = 6.0f,
+      .binary_exponent = 30,
+      .offset = 1000.0f,
+      .outlier = 1e6f,
+      .extreme = 1e30f,
+      .beside_outlier = 1e-6f};
 }
 
 void scale(std::span<float> values, float factor) {
   for (float& value : values)
     value *= factor;
+}
+
+/// Some are the largest finite value itself.
+void scale_to_largest(std::span<float> values, float largest) {
+  for (float& value : values)
+    value = std::clamp(value, -2.0f, 2.0f) * (0.5f * largest);
+}
+
+/// Zero but for one in `count`.
+void thin_out(std::span<float> values, unsigned count, Random& random) {
+  for (float& value : values)
+    value = random() % count == 0 ? value : 0.0f;
 }
 
 constexpr Range kRanges[] = {
@@ -45,6 +64,14 @@ constexpr Range kRanges[] = {
     {"denormal_x", [](Filling& f) { scale(f.x, f.reach.denormal); }},
     {"denormal_weight", [](Filling& f) { scale(f.w, f.reach.denormal); }},
     {"denormal_both", [](Filling& f) { scale(f.x, f.reach.denormal), scale(f.w, f.reach.denormal); }},
+    {"largest_x", [](Filling& f) { scale_to_largest(f.x, f.reach.largest), scale(f.w, f.reach.small); }},
+    {"largest_weight", [](Filling& f) { scale_to_largest(f.w, f.reach.largest), scale(f.x, f.reach.small); }},
+    {"largest_x_mixed_weight",
+     [](Filling& f) {
+       scale_to_largest(f.x, f.reach.largest);
+       for (float& value : f.w)
+         value *= f.power_of_ten() * 1e-9f;
+     }},
     {"mixed_x",
      [](Filling& f) {
        for (float& value : f.x)
@@ -95,13 +122,8 @@ constexpr Range kRanges[] = {
        for (float& value : f.x)
          value += f.reach.offset;
      }},
-    {"sparse",
-     [](Filling& f) {
-       for (float& value : f.x)
-         value = f.random() % 10 == 0 ? value : 0.0f;
-       for (float& value : f.w)
-         value = f.random() % 2 == 0 ? value : 0.0f;
-     }},
+    {"sparse", [](Filling& f) { thin_out(f.x, 10, f.random), thin_out(f.w, 2, f.random); }},
+    {"few_products", [](Filling& f) { thin_out(f.x, 100, f.random); }},
     {"outlier_in_x",
      [](Filling& f) {
        scale(f.x, f.reach.beside_outlier);

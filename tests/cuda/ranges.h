@@ -16,7 +16,7 @@ namespace upconv::test {
 
 /// How far a type reaches without its results overflowing.
 struct Reach {
-  float large, small, denormal;
+  float large, small, denormal, largest;
   float least_exponent, most_exponent;  ///< Of ten, for values of all sizes.
   int binary_exponent;                  ///< What channels may be scaled by.
   float offset, outlier, extreme, beside_outlier;

@@ -82,7 +82,7 @@ requires(!Traits::kSplit) __device__ __forceinline__
   while (p.realign ? chunk.valid(p) : ahead.valid(p)) {
     if (ahead.valid(p)) {
       empty.wait(shared.empty[consumer]);
-      void* tile = ring + empty.stage * Traits::kChunkBytes;
+      void* tile = ring + empty.stage * Traits::kStageBytes;
       Barrier& done = shared.full[consumer][empty.stage];
       if (!p.boxes) {
         fetch_tile<Traits>(ahead, p, group, tile, done, thread);
@@ -97,7 +97,7 @@ requires(!Traits::kSplit) __device__ __forceinline__
       continue;
     }
     full.wait(shared.full[consumer]);
-    auto* tile = reinterpret_cast<std::uint32_t*>(ring + full.stage * Traits::kChunkBytes);
+    auto* tile = reinterpret_cast<std::uint32_t*>(ring + full.stage * Traits::kStageBytes);
     int self = thread;
     asm volatile("" : "+r"(self));  // else every address of a thread's part is kept in a register of its own
     TilePart<Traits> part;

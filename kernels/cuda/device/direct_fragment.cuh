@@ -9,19 +9,24 @@
 namespace upconv::kernels::cuda::device {
 
 /// What a thread reads of a chunk: columns kFirst ... of its run in the rows lane % 4 + 4c. Half i of the k
-/// step is, in TF32, row c = i; in 16 bits the channels of rows 2i and 2i + 1; in fp32 h and l of two
-/// channels.
+/// step is, in TF32, row c = i; in 16 bits and fp32_wide the channels of rows 2i and 2i + 1; in fp32 h and l
+/// of those two channels, whose r * 2^9 are rest[i].
 template <class Traits>
 struct Window {
   static constexpr int kWords = Traits::kWindow * static_cast<int>(sizeof(typename Traits::Element)) / 4;
+  static constexpr int kRestWords = Traits::kScaled ? Traits::kWindow / 2 : 1;
   std::uint32_t x[Traits::kChannels / 4][kWords];
+  std::uint32_t rest[2][kRestWords];
 };
 
 /// The A operands: `a[part][i]` holds columns i and i + kBlocks (the two rows of a thread) of both halves, in
 /// the order of the instruction, which wants four consecutive registers. Block b at kw reads a[part][kw + b].
+/// In fp32 a[2] is of four channels in e5m2, r * 2^9 in its first half and h in its second; low[i] has l of
+/// kw = 2i in its first half, of the next kw in its second.
 template <class Traits>
 struct Operands {
   std::uint32_t a[Traits::kParts][Traits::kKw + Traits::kBlocks - 1][4];
+  std::uint32_t low[Traits::kScaled ? Traits::kLowPairs : 1][4];
 };
 
 /// The same value in a register of its own.
@@ -40,9 +45,11 @@ __device__ __forceinline__ std::uint32_t pair_of(std::uint32_t low, std::uint32_
   return pair;
 }
 
-/// `run` points at the thread's run in the tile [kChannels][kPitch], row lane % 4.
+/// `run` points at the thread's run in the tile [kChannels][kPitch], row lane % 4; `rests` at its words of
+/// rests.
 template <class Traits>
-__device__ __forceinline__ void load_window(Window<Traits>& window, const typename Traits::Element* run) {
+__device__ __forceinline__ void load_window(Window<Traits>& window, const typename Traits::Element* run,
+                                            const std::uint32_t* rests) {
   constexpr int kWords =
       Traits::kRun * static_cast<int>(sizeof(typename Traits::Element)) / 4;  // of a vector
 #pragma unroll
@@ -51,6 +58,16 @@ __device__ __forceinline__ void load_window(Window<Traits>& window, const typena
     for (int v = 0; v < Traits::kWindow / Traits::kRun; ++v)
       load_words<kWords>(&window.x[c][v * kWords],
                          run + 4 * c * Traits::kPitch + Traits::kFirst + v * Traits::kRun);
+  }
+  if constexpr (Traits::kScaled) {
+    constexpr int kRests = Traits::kRun / 2;  // words of a run's
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+#pragma unroll
+      for (int v = 0; v < Traits::kWindow / Traits::kRun; ++v)
+        load_words<kRests>(&window.rest[i][v * kRests],
+                           rests + 4 * i * Traits::kRestPitch + Traits::kFirst / 2 + v * kRests);
+    }
   }
 }
 
@@ -64,29 +81,71 @@ __device__ __forceinline__ std::uint32_t any_bits(const Window<Traits>& window) 
     for (const std::uint32_t x : row)
       bits |= x;
   }
+  if constexpr (Traits::kScaled) {
+#pragma unroll
+    for (const auto& row : window.rest) {
+#pragma unroll
+      for (const std::uint32_t x : row)
+        bits |= x;
+    }
+  }
   return bits;
 }
 
-/// Rounds every element, or pairs its channels, once, in place: afterwards 16-bit rows 2i and 2i + 1 are the
-/// even and the odd pixels.
+/// Of words of two 16-bit elements: those in the low halves, and those in the high ones.
+template <int kWords>
+__device__ __forceinline__ void pair_words(std::uint32_t (&first)[kWords], std::uint32_t (&second)[kWords]) {
+#pragma unroll
+  for (int w = 0; w < kWords; ++w) {
+    const std::uint32_t low = first[w], high = second[w];
+    first[w] = pair_of(low, high, 0);
+    second[w] = pair_of(low, high, 1);
+  }
+}
+
+/// Rounds every element, or pairs its channels, once, in place: afterwards 16-bit rows 2i and 2i + 1, and the
+/// rows of rests, are the even and the odd pixels.
 template <class Traits>
 __device__ __forceinline__ void convert(Window<Traits>& window) {
   if constexpr (Traits::kHalves) {
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-#pragma unroll
-      for (int w = 0; w < Window<Traits>::kWords; ++w) {
-        const std::uint32_t low = window.x[2 * i][w], high = window.x[2 * i + 1][w];
-        window.x[2 * i][w] = pair_of(low, high, 0);
-        window.x[2 * i + 1][w] = pair_of(low, high, 1);
-      }
-    }
+    pair_words(window.x[0], window.x[1]);
+    pair_words(window.x[2], window.x[3]);
+  } else if constexpr (Traits::kScaled) {
+    pair_words(window.rest[0], window.rest[1]);
   } else if constexpr (!Traits::kSplit) {
 #pragma unroll
     for (auto& row : window.x) {
 #pragma unroll
       for (int i = Traits::kSkipped; i < Traits::kSkipped + Traits::kColumns; ++i)
         row[i] = round_to_tf32(row[i]);
+    }
+  }
+}
+
+/// Two pairs of f16 in e5m2, which is the upper half of f16: truncated, and rounded.
+__device__ __forceinline__ std::uint32_t truncate_to_e5m2(std::uint32_t first, std::uint32_t second) {
+  return __byte_perm(first, second, 0x7531);
+}
+__device__ __forceinline__ std::uint32_t round_to_e5m2(std::uint32_t first, std::uint32_t second) {
+  return truncate_to_e5m2(first + 0x00800080u, second + 0x00800080u);
+}
+
+/// Lays the numbers l where the products of low parts take them. Past the last kw nothing is read: its
+/// weights are zero, and zero times infinity is a NaN.
+template <class Traits>
+__device__ __forceinline__ void make_low_operands(Operands<Traits>& operands, const Window<Traits>& window) {
+#pragma unroll
+  for (int i = 0; i <= Traits::kKw; ++i) {
+    const int column = Traits::kSkipped + i;
+    const std::uint32_t value = round_to_e5m2(window.x[1][column], window.x[3][column]);
+#pragma unroll
+    for (int pair = 0; pair < Traits::kLowPairs; ++pair) {
+#pragma unroll
+      for (int r = 0; r < 4; ++r) {
+        const int kw = 2 * pair + r / 2;
+        if (kw < Traits::kKw && kw + r % 2 == i) operands.low[pair][r] = copy_register(value);
+        if (kw >= Traits::kKw && i == 0) operands.low[pair][r] = copy_register(0);
+      }
     }
   }
 }
@@ -106,18 +165,24 @@ __device__ __forceinline__ void make_operands(Operands<Traits>& operands, const 
       };
       if constexpr (Traits::kHalves) {
         place(0, window.x[2 * half + column % 2][column / 2]);
-      } else if constexpr (Traits::kPairs) {
+      } else if constexpr (Traits::kScaled) {
         place(0, window.x[2 * half][column]);
         place(1, window.x[2 * half + 1][column]);
+        // Opposite r stand the weights' h, and opposite h their r.
+        place(2, half == 0 ? window.rest[column % 2][column / 2]
+                           : truncate_to_e5m2(window.x[0][column], window.x[2][column]));
       } else if constexpr (Traits::kWide) {
-        const std::uint32_t x = window.x[half][column], high = x & 0xffffe000u;  // truncated: cannot overflow
-        place(0, high);
-        place(1, round_to_tf32(__float_as_uint(__uint_as_float(x) - __uint_as_float(high))));
+        std::uint32_t parts[3];
+        split_to_bf16(parts, window.x[2 * half][column], window.x[2 * half + 1][column]);
+#pragma unroll
+        for (int part = 0; part < 3; ++part)
+          place(part, parts[part]);
       } else {
         place(0, window.x[half][column]);
       }
     }
   }
+  if constexpr (Traits::kScaled) make_low_operands(operands, window);
 }
 
 }  // namespace upconv::kernels::cuda::device

@@ -15,16 +15,18 @@
 // and multiplied for every kw and kh.
 //
 // Tiling. A block of 384 to 640 threads: two warpgroups that multiply, three where registers suffice, each
-// with a strip of 128 output columns (64 for narrow images, and in fp32 for kernels of several rows) and a
-// ring of its own, and feeders, who fetch the chunks, one thread by the copy engine or all by cp.async, and
-// put right what the multiplying warpgroups cannot read as it lies (direct_feed.cuh, direct_split.cuh).
-// Persistent: 132 blocks share the strips' row ranges, kKh - 1 rows of a range are computed twice. All
-// weights of the block's output channels stay in shared memory, 86 KB for 32 -> 32, 3x7 in TF32 and in fp32.
+// with a strip of 128 output columns (64 in fp32, and for narrow images) and a ring of its own, and feeders,
+// who fetch the chunks, one thread by the copy engine or all by cp.async, and put right what the multiplying
+// warpgroups cannot read as it lies (direct_feed.cuh, direct_split.cuh). Persistent: 132 blocks share the
+// strips' row ranges, kKh - 1 rows of a range are computed twice. All weights of the block's output channels
+// stay in shared memory, for 32 -> 32, 3x7 86 KB in TF32 and 154 KB in fp32.
 //
-// fp32. Every operand is h + l * 2^-11 in f16, scaled by a power of two: three products at the rate of f16,
-// half the cost of three in TF32. h*l and l*h are added up first and emptied into ordinary fp32 sums, then
-// h*h: the units truncate when they add, so no chain is longer than a chunk. Since the sums are not the
-// accumulators, a row is stored while the next one's products run.
+// fp32. Every operand is h + (l + r) * 2^-11, scaled by a power of two: h and l in f16, and in e5m2 r, the
+// bit that they have no room for. h*h, h*l and l*h are products of f16. What they miss, l*l, h*r and r*h, is
+// needed to a few bits only: products of e5m2, at twice the rate. That is 4.5 times the work of f16. The
+// small ones are added up first and emptied into ordinary fp32 sums, then h*h: the units truncate when they
+// add, so no chain is longer than a chunk. Since the sums are not the accumulators, a row is stored while the
+// next one's products run.
 //
 // Flagship, n8 32->32 512x1024 k3x7 (180 GFLOP), H200, CUDA 13.0, driver 580, random normal inputs. The GPU
 // is at its power limit, so that half a second of it is slower than a burst; docs/results.md has PyTorch
@@ -51,13 +53,19 @@
 //     channels: f16 0.117 against 0.109, where three warpgroups give 0.100 to 0.107.
 //   - TF32 and 16-bit tiles converted by the feeders too: f16 0.40 against 0.29. A feeder warp's chain of
 //     instructions for a chunk is longer than the products' 1344 clocks.
-//   - fp32 by three TF32 products: 1.51 against 1.04. Split by the consumers: 1.12. By 64 feeder threads
-//     a ring that share each tile 1.15, by 128 of them 1.00.
+//   - fp32 by three TF32 products: 1.51 against 1.04 by the three of f16 alone. Those split by the consumers
+//     1.12, by 64 feeder threads a ring that share each tile 1.15, by 128 of them 1.00, by four warps with
+//     tiles of their own 0.88; with h*r and r*h 1.11. Where few products are all of a sum these err more than
+//     a plain loop, 2.4 times, with h*r and r*h 1.6 times; where products cancel pair by pair 4.9 and 2.5.
+//   - h and l brought into e5m2's range by the consumers, a multiplication each: 1.23 to 1.28 against 1.22,
+//     and kernel 1x7 0.77 against 0.71. Tiles are scaled to 2^9 so that their upper bytes will do.
+//   - 16-bit rows of an odd width: every other one stored without shifts, half a store's instructions: 0.44
+//     either way.
 // A product costs N / 2 clocks from N = 32 on and never fewer than 13 (measured, A in registers, two
 // warpgroups).
 namespace upconv::kernels::cuda::device {
 
-/// The terms of a product of sums: a small one is a product with a low part.
+/// The terms of a product of sums: large is the product of the highest parts, the others are small.
 enum class Terms { all, large, small };
 
 /// The products of one chunk for every kw from kBegin to kEnd. `taps`: descriptor of the chunk's first
@@ -66,27 +74,44 @@ template <class Traits, Terms kTerms, int kBegin = 0, int kEnd = Traits::kKw>
 __device__ __forceinline__ void multiply(float (&acc)[Traits::kBlocks][Traits::kN / 2],
                                          const Operands<Traits>& operands, std::uint64_t taps) {
   constexpr int kTap = Traits::kTapBytes / 16;
-  using Instruction = Product<Traits::kOperand, Traits::kN>;
-  const auto product = [&](int block, int kw, int part, int weight_part, int accumulate) {
-    const auto& a = operands.a[part][kw + block];
-    Instruction::run(acc[block], a[0], a[1], a[2], a[3],
-                     taps + static_cast<std::uint64_t>(kw * kTap + weight_part * (kTap / Traits::kParts)),
-                     accumulate);
-  };
-  products_begin();
+  constexpr bool kReplace = kTerms != Terms::all;
+  const auto product = [&]<Operand kOperand>(std::integral_constant<Operand, kOperand>, int part,
+                                             int weight_part, bool first) {
 #pragma unroll
-  for (int kw = kBegin; kw < kEnd; ++kw) {
+    for (int kw = kBegin; kw < kEnd; ++kw) {
 #pragma unroll
-    for (int block = 0; block < Traits::kBlocks; ++block) {
-      if constexpr (kTerms == Terms::small) {
-        if (Traits::kWide)
-          product(block, kw, 1, 1, kw > 0);  // few of such weights matter: their l * l then does too
-        product(block, kw, 1, 0, Traits::kWide || kw > 0);
-        product(block, kw, 0, 1, 1);
-      } else {
-        product(block, kw, 0, 0, kTerms == Terms::all || kw > kBegin);
+      for (int block = 0; block < Traits::kBlocks; ++block) {
+        const auto& a = operands.a[part][kw + block];
+        Product<kOperand, Traits::kN>::run(
+            acc[block], a[0], a[1], a[2], a[3],
+            taps + static_cast<std::uint64_t>(kw * kTap + weight_part * (Traits::kPartBytes / 16)),
+            !(first && kReplace && kw == kBegin));
       }
     }
+  };
+  constexpr std::integral_constant<Operand, Traits::kOperand> kType;
+  products_begin();
+  // The smallest first.
+  if constexpr (kTerms == Terms::small && Traits::kScaled) {
+    // Units keep 14 bits of sums of e5m2 products, which is enough for these.
+#pragma unroll
+    for (int pair = 0; pair < Traits::kLowPairs; ++pair) {
+      const auto& a = operands.low[pair];
+      Product<Operand::e5m2, Traits::kN>::run(
+          acc[0], a[0], a[1], a[2], a[3],
+          taps + static_cast<std::uint64_t>(Traits::kKw * kTap + pair * (Traits::kPartBytes / 16)), pair > 0);
+    }
+    product(std::integral_constant<Operand, Operand::e5m2>(), 2, 2, false);
+    product(kType, 1, 0, false);
+    product(kType, 0, 1, false);
+  } else if constexpr (kTerms == Terms::small) {
+    product(kType, 2, 0, true);
+    product(kType, 0, 2, false);
+    product(kType, 1, 1, false);
+    product(kType, 1, 0, false);
+    product(kType, 0, 1, false);
+  } else {
+    product(kType, 0, 0, true);
   }
   products_commit();
 }
@@ -101,15 +126,24 @@ __device__ __forceinline__ void pin_all(float (&acc)[kBlocks][kCount]) {
   }
 }
 
-template <class Traits>
-__device__ __forceinline__ void pin_all(Operands<Traits>& operands) {
+/// Those of the parts from kFirst on.
+template <int kFirst, int kEnd, class Traits>
+__device__ __forceinline__ void pin_parts(Operands<Traits>& operands) {
 #pragma unroll
-  for (int part = 0; part < Traits::kParts; ++part) {
+  for (int part = kFirst; part < kEnd; ++part) {
 #pragma unroll
     for (int i = 0; i < Traits::kKw + Traits::kBlocks - 1; ++i) {
 #pragma unroll
       for (int r = 0; r < 4; ++r)
         pin(operands.a[part][i][r]);
+    }
+  }
+  if constexpr (Traits::kScaled && kFirst > 0) {
+#pragma unroll
+    for (auto& low : operands.low) {
+#pragma unroll
+      for (std::uint32_t& r : low)
+        pin(r);
     }
   }
 }
@@ -144,11 +178,13 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       warp * (Traits::kPixels / 4) + lane / 4 * Traits::kRun;  // of the thread's run in the strip
   const auto* ring = reinterpret_cast<const typename Traits::Element*>(shared.ring(consumer, p.stages)) +
                      lane % 4 * Traits::kPitch + p.offset + column;
+  const auto* rests = reinterpret_cast<const std::uint32_t*>(shared.ring(consumer, p.stages)) +
+                      Traits::kChunkBytes / 4 + lane % 4 * Traits::kRestPitch + (p.offset + column) / 2;
   const std::uint64_t weights = matrix_descriptor(shared.weight_tile(p.stages), Traits::kN * 16);
-  const int weight_exponent = Traits::kPairs ? p.weight_exponents[blockIdx.y] : 0;
-  constexpr int kChunkElements = Traits::kChunkBytes / static_cast<int>(sizeof(typename Traits::Element));
+  const int weight_exponent = Traits::kScaled ? p.weight_exponents[blockIdx.y] : 0;
+  constexpr int kStageElements = Traits::kStageBytes / static_cast<int>(sizeof(typename Traits::Element));
   constexpr int kSlot = Traits::kCo / 2;  // registers of one kh
-  constexpr int kStepTaps = Traits::kKw * Traits::kTapBytes / 16;
+  constexpr int kStepTaps = Traits::kStepBytes / 16;
 
   const std::uint32_t zero =
       static_cast<std::uint32_t>(p.items) >> 31;  // items are not negative; only we know
@@ -160,7 +196,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   auto& rows = *(Traits::kSplit ? &sum : &acc);
   Operands<Traits> operands;
   TileNote note{};  // of the operands
-  std::conditional_t<Traits::kPairs, RepeatingRingCursor, RingCursor> at(0);
+  std::conditional_t<Traits::kScaled, RepeatingRingCursor, RingCursor> at(0);
   Barrier* filled = Traits::kSplit || p.realign ? shared.ready[consumer] : shared.full[consumer];
 
   // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a
@@ -199,7 +235,8 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
 
   const auto load = [&](Window<Traits>& window) {
     at.wait(filled);
-    load_window<Traits>(window, ring + at.stage * kChunkElements);
+    load_window<Traits>(window, ring + at.stage * kStageElements,
+                        rests + at.stage * (Traits::kStageBytes / 4));
     return Traits::kSplit ? shared.notes[consumer][at.stage] : TileNote{0, 0};
   };
   // Gives the stage back. Every load's result goes into the address: else the arrival overtakes loads that
@@ -208,12 +245,12 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     const std::uint32_t bits = any_bits<Traits>(window) | static_cast<std::uint32_t>(of.more);
     __syncwarp();
     if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage], bits & zero);
-    if (!Traits::kPairs || of.more == 0) at.advance(p.stages);
+    if (!Traits::kScaled || of.more == 0) at.advance(p.stages);
   };
   const auto wait_for_products = [&](auto& sums) {
     products_wait<0>();
     pin_all(sums);
-    pin_all(operands);
+    pin_parts<0, 1>(operands);
   };
   // Multiplies the operands while the next ones are read. fp32 has the small products first, and the large
   // ones apart: the units truncate when they add to a large sum.
@@ -225,7 +262,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     pin_all(acc);
     if constexpr (Traits::kSplit) {
       const int exponent = note.exponent + weight_exponent;
-      const int small_exponent = Traits::kPairs ? exponent - 11 : exponent;
+      const int small_exponent = Traits::kScaled ? exponent - 11 : exponent;
       constexpr bool kIsCut = Traits::kCut < Traits::kKw;
       multiply<Traits, Terms::small>(acc, operands, taps);
       if constexpr (Traits::kApart) {
@@ -237,12 +274,14 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
         multiply<Traits, Terms::large, Traits::kCut>(rest, operands, taps);
       }
       settle(out);
-      next = load(window);
-      release(window, next);
       products_wait<Traits::kApart + kIsCut>();
       pin_all(acc);
+      pin_parts<1, Traits::kParts>(operands);
       add_scaled(sum, acc, small_exponent);
+      // The next window takes the registers of the lower parts.
       if constexpr (Traits::kApart) {
+        next = load(window);
+        release(window, next);
         wait_for_products(large);
         add_scaled(sum, large, exponent);
         if constexpr (kIsCut) {
@@ -252,6 +291,8 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       } else {
         pin_all(acc);
         multiply<Traits, Terms::large>(acc, operands, taps);
+        next = load(window);
+        release(window, next);
         wait_for_products(acc);
         add_scaled(sum, acc, exponent);
       }
@@ -260,8 +301,8 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       multiply<Traits, Terms::all>(acc, operands, taps);
       release(window, next);
       wait_for_products(acc);
-      convert(window);
     }
+    convert(window);
     make_operands<Traits>(operands, window);
     note = next;
   };
@@ -289,7 +330,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       if (ih >= 0 && ih < p.ih) {
         int step = 0;
         do {
-          const bool last_tile = !Traits::kPairs || note.more == 0;  // of this step
+          const bool last_tile = !Traits::kScaled || note.more == 0;  // of this step
           advance(step, out);
           step += last_tile;
         } while (step < p.steps);
@@ -338,13 +379,13 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
     const int consumer = __shfl_sync(0xffffffffu, threadIdx.x / Traits::kFeederThreads, 0);
     const int worker = worker_of(consumer);
     if (threadIdx.x == 0) {
-      const int step_bytes = Traits::kKw * Traits::kTapBytes;
+      constexpr int kStepBytes = Traits::kStepBytes;
       const auto* from = static_cast<const unsigned char*>(p.weights) +
-                         static_cast<std::int64_t>(blockIdx.y) * p.steps * step_bytes;
+                         static_cast<std::int64_t>(blockIdx.y) * p.steps * kStepBytes;
       unsigned char* to = shared.weight_tile(p.stages);
-      barrier_arrive_expect(shared.weights, p.steps * step_bytes);
+      barrier_arrive_expect(shared.weights, p.steps * kStepBytes);
       for (int step = 0; step < p.steps; ++step)
-        copy_block(to + step * step_bytes, from + step * step_bytes, step_bytes, shared.weights);
+        copy_block(to + step * kStepBytes, from + step * kStepBytes, kStepBytes, shared.weights);
     }
     if (consumer < Traits::kConsumers) feed<Traits>(shared, map, p, consumer, group, worker, thread);
   } else {

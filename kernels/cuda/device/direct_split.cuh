@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <upconv/kernels/cuda/device/direct_producer.cuh>
 
@@ -8,25 +9,31 @@
 /// once for an element and not once for every thread that reads it. A warp has tiles of its own, every fourth
 /// of the ring, so that the long chain of a tile's instructions runs beside those of three others.
 ///
-///   pairs  x * 2^s = h + l * 2^-11 in f16: s lets the tile's largest magnitude be in [2^14, 2^15). For 28
-///          binary orders below it h and l hold 22 bits or more. What is smaller is left for another tile of
-///          the same chunk, with an s of its own: rare in practice, but no input is computed worse than
-///          another. Afterwards row 8i + c (i < 2, c < 4) holds the pairs h of channels 8i + c and 8i + 4 +
-///          c, and row 8i + 4 + c their l.
-///   wide   tiles of tiny numbers, whose low part would be no TF32 number, are scaled.
+///   scaled  x * 2^s = h + (l + r) * 2^-11, h and l in f16, r, the bit that those have no room for, in e5m2:
+///           s lets the tile's largest magnitude be in [2^8, 2^9). For 21 binary orders this is exact. What
+///           is smaller is left for another tile of the same chunk, with an s of its own: rare in practice,
+///           but no input is computed worse than another. Afterwards row 8i + c (i < 2, c < 4) holds the
+///           pairs h of channels 8i + c and 8i + 4 + c, row 8i + 4 + c their l, and beside the tile row 4i +
+///           c their r * 2^9, four bytes for two columns.
+///   wide    tiles of tiny numbers, whose lowest part would be no bf16 number, are scaled up, and tiles with
+///           numbers that would round to infinity down.
 namespace upconv::kernels::cuda::device {
 
-/// Calls visit(pointer to two columns) for a lane's part of a tile. With pairs they are of rows 8i + c; the
-/// same columns of row 8i + 4 + c, which is converted with it, are 2 * kPitch such pointers further on.
+/// Calls visit(pointer to two columns, pointer to their word of rests) for a lane's part of a tile: every
+/// fourth two columns of a row, and if wide of the eighth row further down too. If scaled the row is an 8i +
+/// c; the same columns of row 8i + 4 + c, which is converted with it, are 2 * kPitch such pointers further
+/// on.
 template <class Traits, class Visit>
 __device__ __forceinline__ void for_each_unit(std::uint32_t* tile, int lane, Visit&& visit) {
   constexpr int kUnits = Traits::kPitch / 2;  // of a row
-  static_assert(kUnits % 4 == 0, "those of 8 rows are as many for each lane");
-#pragma unroll
+  static_assert(kUnits % 4 == 0 && Traits::kChannels == 16);
+  const int row = lane / 4, first = lane % 4;
+  std::uint32_t* unit = tile + (Traits::kScaled ? row + (row & 4) : row) * Traits::kPitch + 2 * first;
+  std::uint32_t* rests = tile + Traits::kChunkBytes / 4 + row * Traits::kRestPitch + first;
+#pragma unroll(kUnits / 4 % 3 == 0 ? 3 : 4)
   for (int i = 0; i < kUnits / 4; ++i) {
-    const int unit = lane + 32 * i;
-    const int skipped = Traits::kPairs && unit >= 4 * kUnits ? 4 * Traits::kPitch : 0;  // rows 4 to 7
-    visit(reinterpret_cast<uint2*>(tile + 2 * unit + skipped));
+    visit(reinterpret_cast<uint2*>(unit + 8 * i), rests + 4 * i);
+    if constexpr (Traits::kWide) visit(reinterpret_cast<uint2*>(unit + 8 * Traits::kPitch + 8 * i), rests);
   }
 }
 
@@ -41,10 +48,10 @@ __device__ __forceinline__ uint2 extremes_of(std::uint32_t* tile, int lane) {
     all.x = max(all.x, 2 * x);
     all.y = min(all.y, 2 * x - 1);
   };
-  for_each_unit<Traits>(tile, lane, [&](const uint2* unit) {
+  for_each_unit<Traits>(tile, lane, [&](const uint2* unit, auto&&) {
     const uint2 x = *unit;
     take(x.x), take(x.y);
-    if constexpr (Traits::kPairs) {
+    if constexpr (Traits::kScaled) {
       const uint2 beside = unit[2 * Traits::kPitch];
       take(beside.x), take(beside.y);
     }
@@ -57,21 +64,25 @@ template <class Traits>
 __device__ __forceinline__ std::uint32_t largest_below(std::uint32_t* tile, std::uint32_t limit, int lane) {
   std::uint32_t largest = 0;
   const auto take = [&](std::uint32_t x) { largest = max(largest, 2 * x < limit ? 2 * x : 0); };
-  for_each_unit<Traits>(tile, lane, [&](const uint2* unit) {
+  for_each_unit<Traits>(tile, lane, [&](const uint2* unit, auto&&) {
     const uint2 x = *unit, beside = unit[2 * Traits::kPitch];
     take(x.x), take(x.y), take(beside.x), take(beside.y);
   });
   return __reduce_max_sync(0xffffffffu, largest);
 }
 
-/// Elements of two channels become their pair of h and their pair of l.
-__device__ __forceinline__ void split(std::uint32_t& first, std::uint32_t& second, float scale) {
+/// Elements of two channels become their pair of h and their pair of l; returns the pair of r * 2^9.
+__device__ __forceinline__ std::uint32_t split(std::uint32_t& first, std::uint32_t& second, float scale) {
   const float2 x{__uint_as_float(first) * scale, __uint_as_float(second) * scale};
   const __half2 high = __float22half2_rn(x);
-  const float2 back = __half22float2(high);
-  const __half2 low = __floats2half2_rn((x.x - back.x) * 0x1p11f, (x.y - back.y) * 0x1p11f);
+  const float2 h = __half22float2(high);
+  const float2 below{(x.x - h.x) * 0x1p11f, (x.y - h.y) * 0x1p11f};
+  const __half2 low = __float22half2_rn(below);
+  const float2 l = __half22float2(low);
   first = *reinterpret_cast<const std::uint32_t*>(&high);
   second = *reinterpret_cast<const std::uint32_t*>(&low);
+  const float2 rest{(below.x - l.x) * 0x1p9f, (below.y - l.y) * 0x1p9f};
+  return __nv_cvt_float2_to_fp8x2(rest, __NV_SATFINITE, __NV_E5M2);
 }
 
 /// Converts a fetched tile in place: of its elements those below `limit`, given as twice the bits, which
@@ -81,17 +92,17 @@ __device__ __forceinline__ TileNote split_tile(std::uint32_t* tile, std::uint32_
   uint2 extremes = extremes_of<Traits>(tile, lane);
   const bool first = limit == kTwiceInfinity;  // takes infinities and NaNs along
   if (extremes.x >= limit) extremes.x = largest_below<Traits>(tile, limit, lane);
-  const int scale = min(14 - (static_cast<int>(extremes.x >> 24) - 127), 126);
-  // Past 2^113, even the smallest denormal has all its bits in h and l.
-  const std::uint32_t floor = scale < 113 ? static_cast<std::uint32_t>(127 - 14 - scale) << 24 : 0;
+  const int scale = min(8 - (static_cast<int>(extremes.x >> 24) - 127), 126);
+  // Past 2^114, even the smallest denormal has all its bits in h and l.
+  const std::uint32_t floor = scale < 114 ? static_cast<std::uint32_t>(127 - 12 - scale) << 24 : 0;
   const bool more = floor != 0 && extremes.y < floor - 1;
   const float factor = power_of_two(scale);
   const auto convert = [&](auto&& taken) {
-    for_each_unit<Traits>(tile, lane, [&](uint2* unit) {
+    for_each_unit<Traits>(tile, lane, [&](uint2* unit, std::uint32_t* rests) {
       uint2 x = *unit, beside = unit[2 * Traits::kPitch];
       x = {taken(x.x), taken(x.y)}, beside = {taken(beside.x), taken(beside.y)};
-      split(x.x, beside.x, factor);
-      split(x.y, beside.y, factor);
+      const std::uint32_t rest = split(x.x, beside.x, factor);
+      *rests = rest | split(x.y, beside.y, factor) << 16;
       *unit = x;
       unit[2 * Traits::kPitch] = beside;
     });
@@ -106,16 +117,18 @@ __device__ __forceinline__ TileNote split_tile(std::uint32_t* tile, std::uint32_
   return {-scale, more};
 }
 
-/// In TF32 only what is tiny is touched.
+/// If wide only what is tiny is touched, or would round to infinity.
 template <class Traits>
 __device__ __forceinline__ TileNote scale_tile(std::uint32_t* tile, int lane) {
-  if (extremes_of<Traits>(tile, lane).x >= (127u - 63u) << 24) return {0, 0};
-  for_each_unit<Traits>(tile, lane, [&](uint2* unit) {
+  const std::uint32_t largest = extremes_of<Traits>(tile, lane).x;
+  const int up = largest < (127u - 63u) << 24 ? 63 : largest >= 254u << 24 ? -1 : 0;
+  if (up == 0) return {0, 0};
+  const float factor = power_of_two(up);
+  for_each_unit<Traits>(tile, lane, [&](uint2* unit, auto&&) {
     const uint2 x = *unit;
-    *unit = {__float_as_uint(__uint_as_float(x.x) * 0x1p63f),
-             __float_as_uint(__uint_as_float(x.y) * 0x1p63f)};
+    *unit = {__float_as_uint(__uint_as_float(x.x) * factor), __float_as_uint(__uint_as_float(x.y) * factor)};
   });
-  return {-63, 0};
+  return {-up, 0};
 }
 
 /// The feeder threads of one consumer. Tiles of a warp lie in every kFeederWarps'th stage, and no other
@@ -134,7 +147,7 @@ requires(Traits::kSplit) __device__ __forceinline__
   empty.stage = full.stage = warp;
   const auto fetch = [&](const ChunkCursor<Traits>& chunk, int stage) {
     empty.wait(shared.empty[consumer], stage);
-    void* tile = ring + stage * Traits::kChunkBytes;
+    void* tile = ring + stage * Traits::kStageBytes;
     Barrier& done = shared.full[consumer][stage];
     if (!p.boxes) {
       fetch_tile<Traits>(chunk, p, group, tile, done, lane);
@@ -162,9 +175,9 @@ requires(Traits::kSplit) __device__ __forceinline__
       continue;
     }
     full.wait(shared.full[consumer]);
-    auto* tile = reinterpret_cast<std::uint32_t*>(ring + full.stage * Traits::kChunkBytes);
+    auto* tile = reinterpret_cast<std::uint32_t*>(ring + full.stage * Traits::kStageBytes);
     TileNote note;
-    if constexpr (Traits::kPairs) {
+    if constexpr (Traits::kScaled) {
       note = split_tile<Traits>(tile, limit, lane);
     } else {
       note = scale_tile<Traits>(tile, lane);

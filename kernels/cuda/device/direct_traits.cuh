@@ -10,8 +10,8 @@
 /// Compile-time choices of the direct convolution, and its arguments.
 namespace upconv::kernels::cuda::device {
 
-/// fp32 computes with sums of two numbers: of f16 scaled by powers of two, or, where the weights' range is
-/// too wide for those, of TF32.
+/// fp32 computes with sums of three numbers: f16, f16 and e5m2, scaled by powers of two, or, where the
+/// weights' range is too wide for those, bf16.
 enum class Arithmetic { tf32, f16, bf16, fp32, fp32_wide };
 
 /// 2^exponent of a normal float.
@@ -50,15 +50,15 @@ struct DirectTraits {
   static constexpr int kKh = kKh_, kKw = kKw_;
   static constexpr int kCo = kCo_;  // output channels of a block
   static constexpr bool kHalves = kArithmetic == Arithmetic::f16 || kArithmetic == Arithmetic::bf16;
-  static constexpr bool kPairs = kArithmetic == Arithmetic::fp32;      // operands are h + l * 2^-11 in f16
-  static constexpr bool kWide = kArithmetic == Arithmetic::fp32_wide;  // operands are h + l in TF32
-  static constexpr bool kSplit = kPairs || kWide;
+  static constexpr bool kScaled = kArithmetic == Arithmetic::fp32;     // operands are h + (l + r) * 2^-11
+  static constexpr bool kWide = kArithmetic == Arithmetic::fp32_wide;  // operands are h + m + l in bf16
+  static constexpr bool kSplit = kScaled || kWide;
   using Element = std::conditional_t<kHalves, std::uint16_t, float>;
-  static constexpr Operand kOperand = kPairs || kArithmetic == Arithmetic::f16 ? Operand::f16
-                                      : kArithmetic == Arithmetic::bf16        ? Operand::bf16
-                                                                               : Operand::tf32;
+  static constexpr Operand kOperand = kScaled || kArithmetic == Arithmetic::f16  ? Operand::f16
+                                      : kWide || kArithmetic == Arithmetic::bf16 ? Operand::bf16
+                                                                                 : Operand::tf32;
 
-  static constexpr int kParts = kSplit ? 2 : 1;  // an operand is a sum of so many numbers
+  static constexpr int kParts = kSplit ? 3 : 1;  // an operand is a sum of so many numbers
   static constexpr int kBlocks = kBlocks_;
   static constexpr int kRun = 2 * kBlocks;      // consecutive pixels of a thread
   static constexpr int kPixels = 64 * kBlocks;  // output columns of a warpgroup
@@ -67,7 +67,13 @@ struct DirectTraits {
   static constexpr int kPitch = kPixels + (kHalves ? 16 : 8);
   static constexpr int kN = kKh * kCo;  // columns of a product: every kh at once
   static constexpr int kChunkBytes = kChannels * kPitch * static_cast<int>(sizeof(Element));
-  static constexpr int kTapBytes = kParts * 2 * kN * 16;  // packed weights of one k step and kw
+  // fp32: beside the tile in its stage r of every element, [row 4i + c][words of two columns].
+  static constexpr int kRestRows = kScaled ? 8 : 0, kRestPitch = kPitch / 2 + 4;
+  static constexpr int kStageBytes = kChunkBytes + kRestRows * kRestPitch * 4;
+  static constexpr int kPartBytes = 2 * kN * 16;  // packed weights of one k step, kw and part
+  static constexpr int kTapBytes = kParts * kPartBytes;
+  static constexpr int kLowPairs = kScaled ? (kKw + 1) / 2 : 0;  // products l * l' of two kw at once
+  static constexpr int kStepBytes = kKw * kTapBytes + kLowPairs * kPartBytes;
 
   // The middle tap reads 4 columns behind a thread's first vector, so that "same" padding starts every row of
   // the tile on a 16-byte boundary whatever the kernel's width.
@@ -83,12 +89,12 @@ struct DirectTraits {
 
   // What a consumer keeps in registers, beside addresses.
   static constexpr int kSums = kBlocks * kN / 2;
-  static constexpr int kOperandWords = kParts * 4 * (kKw + kBlocks - 1);
+  static constexpr int kOperandWords = 4 * (kParts * (kKw + kBlocks - 1) + kLowPairs);
   static constexpr int kWindowWords = kChannels / 4 * kWindow * static_cast<int>(sizeof(Element)) / 4;
   // fp32: products with low parts and those of high parts have accumulators of their own and run together.
-  static constexpr bool kApart = kSplit && 3 * kSums + kOperandWords + kWindowWords <= 192;
+  static constexpr bool kApart = kSplit && 3 * kSums + kOperandWords <= 188;
   // The units truncate when they add. Where one chain of products may be the whole sum, it is cut in two.
-  static constexpr int kCut = kApart && kKh == 1 && kKw > 3 ? (kKw + 1) / 2 : kKw;
+  static constexpr int kCut = kApart && kKh == 1 && kKw > 1 ? (kKw + 1) / 2 : kKw;
   // Three warpgroups fill the gaps between one's products better than two, where their registers suffice.
   static constexpr bool kLight = !kSplit && kSums + kOperandWords + kWindowWords <= 104;
 
@@ -97,17 +103,17 @@ struct DirectTraits {
   static constexpr int kFeederThreads = 32 * kFeederWarps;
   static constexpr int kFeeders = (kConsumers * kFeederThreads + 127) / 128 * 128;  // whole warpgroups
   static constexpr int kThreads = kFeeders + kConsumers * kConsumerThreads;
-  static constexpr int kFeederRegisters = kSplit ? 40 : kHalves || kLight ? 48 : 56;
-  static constexpr int kConsumerRegisters = kSplit ? 216 : kLight ? 128 : kHalves ? 208 : 224;
+  static constexpr int kFeederRegisters = kSplit ? 32 : kHalves || kLight ? 48 : 56;
+  static constexpr int kConsumerRegisters = kSplit ? 224 : kLight ? 128 : kHalves ? 208 : 224;
   static constexpr int kMaxStages = 12, kLeastStages = kSplit ? kFeederWarps : 2;  // of a ring
 
-  static_assert(kBlocks == 1 || kBlocks == 2);
+  static_assert(kBlocks == 1 || (kBlocks == 2 && !kSplit));
   static_assert(kKh >= 1 && kKw >= 1 && kKw <= 7 && kSkip >= 1);
   static_assert(kN % 8 == 0 && kN <= 112);
   static_assert(kPitch * sizeof(Element) % 16 == 0 && kReach <= kPitch);
   // 8 words between channels: a warp's vector reads (8 pixel runs, 4 channels) fall on different banks.
-  static_assert(kPitch * sizeof(Element) / 4 % 32 == 8);
-  static_assert(kChunkBytes % 128 == 0);
+  static_assert(kPitch * sizeof(Element) / 4 % 32 == 8 && (!kScaled || kRestPitch % 32 == 8));
+  static_assert(kStageBytes % 128 == 0);
   // A block gets a multiple of 8 registers a thread, from which both kinds take their share.
   static_assert(kFeeders * kFeederRegisters + kConsumers * kConsumerThreads * kConsumerRegisters <=
                 65536 / kThreads / 8 * 8 * kThreads);
@@ -132,12 +138,11 @@ struct DirectShared {
 
   static constexpr int kHeaderBytes = 2048;
   __device__ unsigned char* ring(int consumer, int stages) {
-    return reinterpret_cast<unsigned char*>(this) + kHeaderBytes + consumer * stages * Traits::kChunkBytes;
+    return reinterpret_cast<unsigned char*>(this) + kHeaderBytes + consumer * stages * Traits::kStageBytes;
   }
   __device__ unsigned char* weight_tile(int stages) { return ring(Traits::kConsumers, stages); }
   static constexpr int bytes(int stages, int steps) {
-    return kHeaderBytes + Traits::kConsumers * stages * Traits::kChunkBytes +
-           steps * Traits::kKw * Traits::kTapBytes;
+    return kHeaderBytes + Traits::kConsumers * stages * Traits::kStageBytes + steps * Traits::kStepBytes;
   }
 };
 

@@ -81,41 +81,41 @@ __device__ __forceinline__ void make_operands(MmaOperands<Traits>& operands, con
         const std::uint32_t low = window.x[2 * half][(kShift + i) / 2];
         const std::uint32_t high = window.x[2 * half + 1][(kShift + i) / 2];
         place(0, __byte_perm(low, high, (kShift + i) % 2 == 0 ? 0x5410 : 0x7632));
+      } else if constexpr (Traits::kSplit) {
+        std::uint32_t parts[3];
+        split_to_bf16(parts, window.x[2 * half][i], window.x[2 * half + 1][i]);
+#pragma unroll
+        for (int part = 0; part < 3; ++part)
+          place(part, parts[part]);
       } else {
-        const std::uint32_t x = window.x[half][i];
-        if constexpr (Traits::kSplit) {
-          const std::uint32_t high = x & 0xffffe000u;  // truncated, so that it cannot overflow
-          place(0, high);
-          // Rounded; where it is not finite, the high part is not either.
-          place(1, __float_as_uint(__uint_as_float(x) - __uint_as_float(high)) + 0x1000u);
-        } else {
-          place(0, nearest_tf32(x));
-        }
+        place(0, nearest_tf32(window.x[half][i]));
       }
     }
   }
 }
 
-/// fp32: rows of a chunk in which a warp's pixels are all tiny are scaled up before they are split, since the
-/// low part of a number near the denormals is not a TF32 number; the products are scaled back as they are
-/// added up.
+/// fp32: rows of a chunk are scaled before they are split, up if a warp's pixels are all tiny, since the last
+/// part of a number near the denormals is no bf16 number, and down if one would round to infinity. Returns by
+/// what the products are scaled back as they are added up.
 template <class Traits>
-__device__ __forceinline__ float scale_up_if_tiny(MmaWindow<Traits>& window) {
-  std::uint32_t bits = 0;
+__device__ __forceinline__ float scale_for_split(MmaWindow<Traits>& window) {
+  float largest = 0.0f;
 #pragma unroll
   for (const auto& channel : window.x) {
 #pragma unroll
     for (const std::uint32_t x : channel)
-      bits |= x;
+      largest = fmaxf(largest, fabsf(__uint_as_float(x)));
   }
-  if (!__all_sync(0xffffffffu, (bits & 0x60000000u) == 0)) return 1.0f;  // else all magnitudes below 2^-63
+  const bool tiny = __all_sync(0xffffffffu, largest < 0x1p-63f);
+  if (!tiny && __all_sync(0xffffffffu, largest < 0x1p127f)) return 1.0f;
+  const float factor = tiny ? 0x1p63f : 0.5f;
 #pragma unroll
   for (auto& channel : window.x) {
 #pragma unroll
     for (std::uint32_t& x : channel)
-      x = __float_as_uint(__uint_as_float(x) * 0x1p63f);
+      x = __float_as_uint(__uint_as_float(x) * factor);
   }
-  return 0x1p-63f;
+  return tiny ? 0x1p-63f : 2.0f;
 }
 
 }  // namespace upconv::kernels::cuda::device

@@ -57,16 +57,16 @@ __device__ __forceinline__ void multiply_tap(MmaSums<Traits>& sums,
   }
 }
 
-/// Calls multiply(kw, b) for each kw below `count`, one part of the tap's weights at hand; they are read one
-/// tap ahead.
-template <class Traits, class Multiply>
+/// Calls multiply(kw, b) for each kw from kFirst on, below kEnd and `count`, one part of the tap's weights at
+/// hand; they are read one tap ahead.
+template <class Traits, int kFirst = 0, int kEnd = Traits::kMaxKw, class Multiply>
 __device__ __forceinline__ void for_each_tap(const unsigned char* taps, int count, int part, int lane,
                                              Multiply&& multiply) {
   uint2 b[2][Traits::kFragments];
-  load_tap<Traits>(b[0], taps, part, lane);
+  load_tap<Traits>(b[kFirst % 2], taps + kFirst * Traits::kTapBytes, part, lane);
 #pragma unroll
-  for (int kw = 0; kw < Traits::kMaxKw; ++kw) {
-    if (kw + 1 < Traits::kMaxKw && kw + 1 < count)
+  for (int kw = kFirst; kw < kEnd; ++kw) {
+    if (kw + 1 < kEnd && kw + 1 < count)
       load_tap<Traits>(b[(kw + 1) % 2], taps + (kw + 1) * Traits::kTapBytes, part, lane);
     multiply(kw, b[kw % 2]);
     if (kw + 1 >= count) break;
@@ -82,33 +82,55 @@ __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsign
   MmaOperands<Traits> operands;
   load_window<Traits>(window, row, lane);
   if constexpr (Traits::kSplit) {
-    const float unscale = scale_up_if_tiny<Traits>(window);
+    const float unscale = scale_for_split<Traits>(window);
     make_operands<Traits, 0>(operands, window, zeros);
-    // The small products first, then the large ones: the units truncate when they add to a large sum.
-    MmaSums<Traits> products = {};
-    for_each_tap<Traits>(taps, kw, 1, lane, [&](int k, const auto& low) {
-      multiply_tap<Traits>(products, operands.a[1], k, low);
-      multiply_tap<Traits>(products, operands.a[0], k, low);
-    });
-    for_each_tap<Traits>(taps, kw, 0, lane, [&](int k, const auto& high) {
-      multiply_tap<Traits>(products, operands.a[1], k, high);
-    });
-    for_each_tap<Traits>(taps, kw, 0, lane, [&](int k, const auto& high) {
-      multiply_tap<Traits>(products, operands.a[0], k, high);
-    });
     // Both scales at once. Where that is no longer a normal float, scaled pixels are below 1 and scaled
-    // weights below 2^-23: their 56 products are below 2^-17, and what the factor loses is far below the
+    // weights below 2^-23: their 112 products are below 2^-16, and what the factor loses is far below the
     // least float.
+    const auto add = [&](const MmaSums<Traits>& products) {
 #pragma unroll
-    for (int f = 0; f < Traits::kFragments; ++f) {
-      const float2 scale = *reinterpret_cast<const float2*>(scales + 8 * f + 2 * (lane % 4));
-      const float factors[2] = {scale.x * unscale, scale.y * unscale};
+      for (int f = 0; f < Traits::kFragments; ++f) {
+        const float2 scale = *reinterpret_cast<const float2*>(scales + 8 * f + 2 * (lane % 4));
+        const float factors[2] = {scale.x * unscale, scale.y * unscale};
 #pragma unroll
-      for (int block = 0; block < Traits::kBlocks; ++block) {
+        for (int block = 0; block < Traits::kBlocks; ++block) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i)
-          sums[block][f][i] = fmaf(products[block][f][i], factors[i % 2], sums[block][f][i]);
+          for (int i = 0; i < 4; ++i)
+            sums[block][f][i] = fmaf(products[block][f][i], factors[i % 2], sums[block][f][i]);
+        }
       }
+    };
+    // The units truncate when they add. So the small products are added up apart from the large ones, and
+    // those, which may be all of a sum, in two chains.
+    constexpr int kCut = (Traits::kMaxKw + 1) / 2;
+    {
+      MmaSums<Traits> small = {};
+      for_each_tap<Traits>(taps, kw, 2, lane, [&](int k, const auto& low) {
+        multiply_tap<Traits>(small, operands.a[0], k, low);
+      });
+      for_each_tap<Traits>(taps, kw, 1, lane, [&](int k, const auto& middle) {
+        multiply_tap<Traits>(small, operands.a[1], k, middle);
+        multiply_tap<Traits>(small, operands.a[0], k, middle);
+      });
+      for_each_tap<Traits>(taps, kw, 0, lane, [&](int k, const auto& high) {
+        multiply_tap<Traits>(small, operands.a[2], k, high);
+        multiply_tap<Traits>(small, operands.a[1], k, high);
+      });
+      add(small);
+    }
+    {
+      MmaSums<Traits> large = {};
+      for_each_tap<Traits, 0, kCut>(taps, kw, 0, lane, [&](int k, const auto& high) {
+        multiply_tap<Traits>(large, operands.a[0], k, high);
+      });
+      add(large);
+    }
+    if (kw > kCut) {
+      MmaSums<Traits> large = {};
+      for_each_tap<Traits, kCut>(taps, kw, 0, lane, [&](int k, const auto& high) {
+        multiply_tap<Traits>(large, operands.a[0], k, high);
+      });
+      add(large);
     }
   } else {
     if (!Traits::kHalves || shift == 0) {

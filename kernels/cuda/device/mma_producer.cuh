@@ -125,11 +125,11 @@ __device__ __forceinline__ void fetch_weights(unsigned char* to,
         ((static_cast<std::int64_t>(tile.group) * p.fragments + fragment) * p.chunks + chunk) * p.kh * p.kw +
         first;
     const unsigned char* from =
-        static_cast<const unsigned char*>(p.weights) + tap * Traits::kStoredParts * Traits::kFragmentBytes;
+        static_cast<const unsigned char*>(p.weights) + tap * Traits::kParts * Traits::kFragmentBytes;
     for (int unit = threadIdx.x; unit < taps * kUnits; unit += Traits::kThreads) {
       const int t = unit / kUnits, u = unit % kUnits;
       copy_vector_or_zero(to + t * Traits::kTapBytes + (f * kUnits + u) * 16,
-                          from + (t * Traits::kStoredParts * Traits::kFragmentBytes + u * 16),
+                          from + (t * Traits::kParts * Traits::kFragmentBytes + u * 16),
                           fragment < p.fragments);
     }
   }

@@ -31,7 +31,7 @@ struct MmaArguments {
   int stored;     // pixels of a store to y: as many as its rows' alignment allows, kVector, 2 or 1
 };
 
-/// T: the tensors' type. kSplit_: fp32 as four products of TF32 numbers; without it, f32 is rounded to TF32.
+/// T: the tensors' type. kSplit_: fp32 as six products of bf16 numbers; without it, f32 is rounded to TF32.
 /// kBlocks_: products of 16 pixels that a warp keeps. kFragments_: products of 8 output channels.
 template <class T, bool kSplit_, int kBlocks_, int kFragments_>
 struct MmaTraits {
@@ -39,23 +39,22 @@ struct MmaTraits {
   static constexpr int kElementBytes = static_cast<int>(sizeof(T));
   static constexpr bool kHalves = kElementBytes == 2;
   static constexpr bool kSplit = kSplit_;
-  static constexpr MmaOperand kOperand = std::is_same_v<T, float>    ? MmaOperand::tf32
-                                         : std::is_same_v<T, __half> ? MmaOperand::f16
-                                                                     : MmaOperand::bf16;
+  static constexpr MmaOperand kOperand = std::is_same_v<T, __half> ? MmaOperand::f16
+                                         : kSplit || kHalves       ? MmaOperand::bf16
+                                                                   : MmaOperand::tf32;
 
   static constexpr int kWarps = 4;  // each has one output row of the tile
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kRows = kWarps;
   static constexpr int kBlocks = kBlocks_, kFragments = kFragments_;
-  static constexpr int kRun = 2 * kBlocks;              // consecutive pixels of a thread
-  static constexpr int kPixels = 16 * kBlocks;          // output columns of the tile
-  static constexpr int kCo = 8 * kFragments;            // output channels of the tile
-  static constexpr int kChannels = 32 / kElementBytes;  // input channels of a chunk: one k step
+  static constexpr int kRun = 2 * kBlocks;                                 // consecutive pixels of a thread
+  static constexpr int kPixels = 16 * kBlocks;                             // output columns of the tile
+  static constexpr int kCo = 8 * kFragments;                               // output channels of the tile
+  static constexpr int kChannels = kOperand == MmaOperand::tf32 ? 8 : 16;  // of a chunk: one k step
   static constexpr int kMaxKw = 7;
-  static constexpr int kMaxTaps = 9;  // of a step, unless one row of taps has more
+  static constexpr int kMaxTaps = kSplit ? 8 : 9;  // of a step, unless one row of taps has more
 
-  static constexpr int kParts = kSplit ? 2 : 1;         // an operand is a sum of so many TF32 numbers
-  static constexpr int kStoredParts = kHalves ? 1 : 2;  // f32's weights serve fp32 and TF32 alike
+  static constexpr int kParts = kSplit ? 3 : 1;  // an operand is a sum of so many numbers
   static constexpr int kFragmentBytes = 256;
   static constexpr int kTapBytes = kFragments * kParts * kFragmentBytes;
   // Whether the epilogue undoes the scaling of f32's weights: fp32 has done so as it emptied its

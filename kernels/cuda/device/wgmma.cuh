@@ -6,12 +6,12 @@
 
 /// Hopper's warpgroup matrix product D[64 x N] += A[64 x K] B[K x N] with A in registers and B in shared
 /// memory. A warpgroup's registers hold row = 16*warp + lane/4 and row + 8. With k counted in words (TF32:
-/// one element, 16 bits: two):
+/// one element, 16 bits: two, e5m2: four):
 ///   a[0] = A[row][lane%4], a[1] = A[row+8][lane%4], a[2] = A[row][lane%4 + 4], a[3] = A[row+8][lane%4 + 4];
 ///   d[4j], d[4j+1] = D[row][8j + 2*(lane%4)], +1;  d[4j+2], d[4j+3] = the same of row + 8.
 namespace upconv::kernels::cuda::device {
 
-enum class Operand { tf32, f16, bf16 };
+enum class Operand { tf32, f16, bf16, e5m2 };
 
 /// To the nearest TF32 number; the units ignore the lower 13 bits. Infinities and NaNs stay what they are,
 /// and the largest floats become infinite, as by cvt.rna.
@@ -95,10 +95,11 @@ struct Product;
                    : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "l"(b), "r"(accumulate));                    \
     }                                                                                                 \
   };
-#define UPCONV_PRODUCTS(...)                                 \
-  UPCONV_PRODUCT(tf32, "k8.f32.tf32.tf32", "", __VA_ARGS__)  \
-  UPCONV_PRODUCT(f16, "k16.f32.f16.f16", ", 0", __VA_ARGS__) \
-  UPCONV_PRODUCT(bf16, "k16.f32.bf16.bf16", ", 0", __VA_ARGS__)
+#define UPCONV_PRODUCTS(...)                                    \
+  UPCONV_PRODUCT(tf32, "k8.f32.tf32.tf32", "", __VA_ARGS__)     \
+  UPCONV_PRODUCT(f16, "k16.f32.f16.f16", ", 0", __VA_ARGS__)    \
+  UPCONV_PRODUCT(bf16, "k16.f32.bf16.bf16", ", 0", __VA_ARGS__) \
+  UPCONV_PRODUCT(e5m2, "k32.f32.e5m2.e5m2", "", __VA_ARGS__)
 UPCONV_PRODUCTS(8, 4, 5, 6, 7, 8, 9)
 UPCONV_PRODUCTS(16, 8, 9, 10, 11, 12, 13)
 UPCONV_PRODUCTS(24, 12, 13, 14, 15, 16, 17)
