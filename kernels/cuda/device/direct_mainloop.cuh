@@ -197,6 +197,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   Operands<Traits> operands;
   TileNote note{};  // of the operands
   std::conditional_t<Traits::kScaled, RepeatingRingCursor, RingCursor> at(0);
+  const bool arrives = lane == 0 || readers<Traits>(p) == Traits::kConsumerThreads;
   Barrier* filled = Traits::kSplit || p.realign ? shared.ready[consumer] : shared.full[consumer];
 
   // The next input row is the kh + 1 of every output row under way. Moved by an instruction that is not a
@@ -244,7 +245,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   const auto release = [&](const Window<Traits>& window, TileNote of) {
     const std::uint32_t bits = any_bits<Traits>(window) | static_cast<std::uint32_t>(of.more);
     __syncwarp();
-    if (lane == 0) barrier_arrive(shared.empty[consumer][at.stage], bits & zero);
+    if (arrives) barrier_arrive(shared.empty[consumer][at.stage], bits & zero);
     if (!Traits::kScaled || of.more == 0) at.advance(p.stages);
   };
   const auto wait_for_products = [&](auto& sums) {
@@ -364,7 +365,7 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
       for (int stage = 0; stage < p.stages; ++stage) {
         barrier_init(shared.full[consumer][stage], p.boxes ? 1 : kTileThreads);
         barrier_init(shared.ready[consumer][stage], kTileThreads);
-        barrier_init(shared.empty[consumer][stage], Traits::kConsumerThreads / 32);
+        barrier_init(shared.empty[consumer][stage], readers<Traits>(p));
       }
     }
     barrier_init(shared.weights, 1);

@@ -125,6 +125,15 @@ struct TileNote {
   int more;      // the same chunk comes again, with elements that were too small for this tile
 };
 
+/// How many arrivals say that a consumer has read a tile: one of each warp, or, where threads and not the
+/// copy engine write the next one, of each thread. A warp's would do, but racecheck sees only a thread's own
+/// reads.
+template <class Traits>
+__device__ __forceinline__ int readers(const DirectArguments& p) {
+  const bool threads_write = Traits::kSplit || p.realign || !p.boxes;
+  return threads_write ? Traits::kConsumerThreads : Traits::kConsumerThreads / 32;
+}
+
 /// Shared memory of a block; the rings and the weights follow it.
 template <class Traits>
 struct DirectShared {
