@@ -34,8 +34,8 @@
 //
 //           predicted   burst          half a second   by ncu: tensor pipe busy, DRAM, issue slots, clock
 //   tf32    0.44 ms     0.49-0.56 ms   0.57 ms         77 %, 43 %, 24 %, 1.73 GHz
-//   f16     0.24 ms     0.27-0.32 ms   0.29 ms         73 %, 38 %, 27 %, 1.64 GHz
-//   fp32    0.70 ms     0.86-1.03 ms   1.06 ms         65 %, 25 %, 34 %, 1.71 GHz
+//   f16     0.24 ms     0.27-0.32 ms   0.32 ms         73 %, 38 %, 27 %, 1.64 GHz
+//   fp32    1.10 ms     1.21-1.32 ms   1.38 ms         72 %, 18 %, 32 %, 1.72 GHz
 //
 // What is missing to the tensor pipe's rate: the two warpgroups' products meet and then leave it idle
 // together (about half of a warpgroup's time goes to operands, ends of rows and waiting, by sampling), 128 of
