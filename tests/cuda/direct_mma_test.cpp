@@ -22,31 +22,22 @@ using kernels::cuda::MmaPacking;
 using kernels::cuda::direct_mma::Mode;
 using kernels::cuda::direct_mma::Tile;
 
-DeviceCaps gpu(int capability, std::size_t shared_memory = 99 << 10) {
-  return {.type = Device::Type::cuda,
-          .name = message("a GPU of compute capability ", capability),
-          .compute_capability = capability,
-          .multiprocessors = 108,
-          .shared_memory_per_block = shared_memory,
-          .memory_bytes = std::size_t{16} << 30};
-}
-
 TEST(CudaMmaSelection, TakesItsProblemsFromAmpereOn) {
   const std::string flagship = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_";
   for (const int capability : {80, 86, 89, 90, 100, 120}) {
-    const DeviceCaps caps = gpu(capability);  // too little shared memory for Hopper's own rows
+    const DeviceCaps caps = gpu_of(capability);  // too little shared memory for Hopper's own rows
     EXPECT_EQ(selected(flagship + "f32", caps), "cuda.direct_mma.fp32.sm80") << capability;
     EXPECT_EQ(selected(flagship + "tf32", caps), "cuda.direct_mma.tf32.sm80") << capability;
     EXPECT_EQ(selected(flagship + "f16", caps), "cuda.direct_mma.f16.sm80") << capability;
     EXPECT_EQ(selected(flagship + "bf16", caps), "cuda.direct_mma.bf16.sm80") << capability;
   }
-  EXPECT_EQ(selected(flagship + "f32", gpu(75)), "cuda.plain");
-  EXPECT_EQ(selected(flagship + "f16", gpu(80, 64 << 10)), "cuda.plain");
+  EXPECT_EQ(selected(flagship + "f32", gpu_of(75)), "cuda.plain");
+  EXPECT_EQ(selected(flagship + "f16", gpu_of(80, 64)), "cuda.plain");
   for (int kh = 1; kh <= 7; ++kh) {
     for (int kw = 1; kw <= 7; ++kw) {
       for (const char* end : {"_s1x1_p1x1_op0x0_d1x1_g2_f16", "_s1x1_p1x1_zeros_d1x1_g2_f16"}) {
         const std::string text = message("n1ci4096ih63iw65co30kh", kh, "kw", kw, end);
-        EXPECT_EQ(selected(text, gpu(86)), "cuda.direct_mma.f16.sm80") << text;
+        EXPECT_EQ(selected(text, gpu_of(86)), "cuda.direct_mma.f16.sm80") << text;
       }
     }
   }
@@ -55,7 +46,7 @@ TEST(CudaMmaSelection, TakesItsProblemsFromAmpereOn) {
 TEST(CudaMmaSelection, SaysWhyItRefuses) {
   const auto reason = [](std::string_view problem) {
     const auto verdict =
-        kernels::cuda::direct_mma::supports_fp32(ConvProblem::parse(problem), gpu(80, 163 << 10));
+        kernels::cuda::direct_mma::supports_fp32(ConvProblem::parse(problem), gpu_of(80, 163));
     return verdict.supported ? "supported" : verdict.reason;
   };
   EXPECT_EQ(reason("n1ci32ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32"), "supported");

@@ -22,25 +22,16 @@ using kernels::cuda::DirectPacking;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-DeviceCaps h200() {
-  return {.type = Device::Type::cuda,
-          .name = "NVIDIA H200",
-          .compute_capability = 90,
-          .multiprocessors = 132,
-          .shared_memory_per_block = 227 << 10,
-          .memory_bytes = std::size_t{140} << 30};
-}
+const DeviceCaps kHopper = gpu_of(90, 227);
 
 TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
   const std::string flagship = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_";
-  EXPECT_EQ(selected(flagship + "f32", h200()), "cuda.direct_wgmma.fp32.sm90");
-  EXPECT_EQ(selected(flagship + "tf32", h200()), "cuda.direct_wgmma.tf32.sm90");
-  EXPECT_EQ(selected(flagship + "f16", h200()), "cuda.direct_wgmma.f16.sm90");
-  EXPECT_EQ(selected(flagship + "bf16", h200()), "cuda.direct_wgmma.bf16.sm90");
+  EXPECT_EQ(selected(flagship + "f32", kHopper), "cuda.direct_wgmma.fp32.sm90");
+  EXPECT_EQ(selected(flagship + "tf32", kHopper), "cuda.direct_wgmma.tf32.sm90");
+  EXPECT_EQ(selected(flagship + "f16", kHopper), "cuda.direct_wgmma.f16.sm90");
+  EXPECT_EQ(selected(flagship + "bf16", kHopper), "cuda.direct_wgmma.bf16.sm90");
   for (const int capability : {80, 89, 100, 120}) {
-    DeviceCaps caps = h200();
-    caps.compute_capability = capability;
-    EXPECT_EQ(selected(flagship + "f16", caps), "cuda.direct_mma.f16.sm80") << capability;
+    EXPECT_EQ(selected(flagship + "f16", gpu_of(capability, 227)), "cuda.direct_mma.f16.sm80") << capability;
   }
   for (const char* kernel :
        {"kh1kw1_s1x1_p1x1", "kh3kw3_s1x1_p1x1", "kh5kw5_s1x1_p2x2", "kh7kw7_s1x1_p3x3", "kh1kw7_s1x1_p0x3",
@@ -48,16 +39,17 @@ TEST(CudaDirectSelection, TakesItsProblemsOnHopperOnly) {
     for (const char* channels : {"8", "16", "32", "64"}) {
       for (const char* type : {"f32", "tf32", "f16", "bf16"}) {
         const std::string text = message("n1ci", channels, "ih64iw64co64", kernel, "_zeros_d1x1_g1_", type);
-        EXPECT_THAT(std::string(selected(text, h200())), ::testing::StartsWith("cuda.direct_wgmma.")) << text;
+        EXPECT_THAT(std::string(selected(text, kHopper)), ::testing::StartsWith("cuda.direct_wgmma."))
+            << text;
       }
     }
   }
-  EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
-  EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s1x1_p2x2_op0x0_d2x2_g1_f32", h200()), "cuda.plain");
-  EXPECT_EQ(selected("n1ci32ih64iw64co32kh4kw4_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()),
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f32", kHopper), "cuda.plain");
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh3kw3_s1x1_p2x2_op0x0_d2x2_g1_f32", kHopper), "cuda.plain");
+  EXPECT_EQ(selected("n1ci32ih64iw64co32kh4kw4_s1x1_p1x1_op0x0_d1x1_g1_f32", kHopper),
             "cuda.direct_wgmma.fp32.sm90");
-  EXPECT_EQ(selected("n1ci32ih64iw64co3kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()), "cuda.plain");
-  EXPECT_EQ(selected("n1ci2048ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", h200()),
+  EXPECT_EQ(selected("n1ci32ih64iw64co3kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", kHopper), "cuda.plain");
+  EXPECT_EQ(selected("n1ci2048ih64iw64co32kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f32", kHopper),
             "cuda.direct_mma.fp32.sm80");
 }
 

@@ -18,17 +18,8 @@ using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
-DeviceCaps caps_of(int compute_capability) {
-  return {.type = Device::Type::cuda,
-          .name = message("a GPU of compute capability ", compute_capability),
-          .compute_capability = compute_capability,
-          .multiprocessors = 100,
-          .shared_memory_per_block = 100 << 10,
-          .memory_bytes = std::size_t{16} << 30};
-}
-
 std::string_view selected(std::string_view problem, int compute_capability) {
-  return test::selected(problem, caps_of(compute_capability));
+  return test::selected(problem, gpu_of(compute_capability));
 }
 
 TEST(CudaSelection, MatrixProductsGoToCublasLtAndNothingElse) {
@@ -51,7 +42,7 @@ TEST(CudaSelection, EveryProblemHasARowOnEveryGpu) {
   for (const ConvProblem& problem : gpu_problems()) {
     for (const int capability : {60, 80, 90, 120}) {
       const auto rows = kernels::convolution_rows(Device::Type::cuda);
-      EXPECT_TRUE(rows.back().supports(problem, caps_of(capability)).supported);
+      EXPECT_TRUE(rows.back().supports(problem, gpu_of(capability)).supported);
     }
   }
   EXPECT_EQ(kernels::linear_rows(Device::Type::cuda).back().name, "cuda.plain");
@@ -85,7 +76,7 @@ int named_capability(std::string_view row) {
 TEST(CudaSelection, EveryRowThatIsRefusedSaysWhy) {
   for_each_choice([](const ConvProblem& p, int capability) {
     for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
-      const kernels::Verdict verdict = row.supports(p, caps_of(capability));
+      const kernels::Verdict verdict = row.supports(p, gpu_of(capability));
       ASSERT_NE(verdict.supported, !verdict.reason.empty()) << row.name << ' ' << p.to_string();
     }
   });
@@ -95,8 +86,7 @@ TEST(CudaSelection, ARowRunsOnNoGpuOlderThanItsName) {
   for_each_choice([](const ConvProblem& p, int capability) {
     for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
       if (capability >= named_capability(row.name)) continue;
-      DeviceCaps roomy = caps_of(capability);
-      roomy.shared_memory_per_block = 227 << 10;
+      const DeviceCaps roomy = gpu_of(capability, 227);
       ASSERT_FALSE(row.supports(p, roomy).supported) << row.name << " on " << capability;
     }
   });
@@ -105,8 +95,7 @@ TEST(CudaSelection, ARowRunsOnNoGpuOlderThanItsName) {
 /// TF32 is asked for, and a row of a type takes that type only.
 TEST(CudaSelection, NothingChangesThePrecisionSilently) {
   for_each_choice([](const ConvProblem& p, int capability) {
-    DeviceCaps roomy = caps_of(capability);
-    roomy.shared_memory_per_block = 227 << 10;
+    const DeviceCaps roomy = gpu_of(capability, 227);
     for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
       if (!row.supports(p, roomy).supported) continue;
       const auto computes = [&](std::string_view type) {
@@ -127,7 +116,7 @@ TEST(CudaSelection, BeforeAmpereThereAreProductsAndThePlainRow) {
   for_each_choice([](const ConvProblem& p, int capability) {
     if (capability >= 80) return;
     const std::string_view row =
-        kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps_of(capability), "")
+        kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, gpu_of(capability), "")
             .name;
     if (row == "cuda.cublaslt") {
       ASSERT_TRUE(capability == 75 && p.kh == 1 && p.kw == 1) << p.to_string();
@@ -140,10 +129,9 @@ TEST(CudaSelection, BeforeAmpereThereAreProductsAndThePlainRow) {
 TEST(CudaSelection, AForcedRowThatDoesNotFitSaysWhy) {
   const std::string flagship = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_";
   const auto refusal = [](const std::string& problem, int capability, std::string_view row,
-                          std::size_t shared_memory = 227 << 10) -> std::string {
+                          std::size_t shared_kilobytes = 227) -> std::string {
     const ConvProblem p = ConvProblem::parse(problem);
-    DeviceCaps caps = caps_of(capability);
-    caps.shared_memory_per_block = shared_memory;
+    const DeviceCaps caps = gpu_of(capability, shared_kilobytes);
     try {
       static_cast<void>(
           kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps, row).name);
@@ -170,7 +158,7 @@ TEST(CudaSelection, AForcedRowThatDoesNotFitSaysWhy) {
   }
   if (refusal(flagship + "f32", 90, kFp32) != "nothing was thrown")
     GTEST_SKIP() << "this build holds no code for sm_90a";
-  EXPECT_THAT(refusal(flagship + "f32", 90, kFp32, 100 << 10), HasSubstr("227 KB of shared memory"));
+  EXPECT_THAT(refusal(flagship + "f32", 90, kFp32, 100), HasSubstr("227 KB of shared memory"));
   EXPECT_THAT(refusal(flagship + "f32", 90, kF16), HasSubstr("for another type or precision"));
   EXPECT_THAT(refusal(flagship + "tf32", 90, kFp32), HasSubstr("for another type or precision"));
   EXPECT_THAT(refusal("n1ci32ih64iw64co32kh3kw3_s2x2_p1x1_op0x0_d1x1_g1_f16", 90, kF16),

@@ -88,6 +88,15 @@ std::vector<kernels::ConvProblem> gpu_problems() {
   return problems;
 }
 
+DeviceCaps gpu_of(int compute_capability, std::size_t shared_kilobytes) {
+  return {.type = Device::Type::cuda,
+          .name = message("a GPU of compute capability ", compute_capability),
+          .compute_capability = compute_capability,
+          .multiprocessors = 132,
+          .shared_memory_per_block = shared_kilobytes << 10,
+          .memory_bytes = std::size_t{80} << 30};
+}
+
 std::string_view selected(std::string_view problem, const DeviceCaps& caps) {
   const kernels::ConvProblem p = kernels::ConvProblem::parse(problem);
   return kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps, "").name;

@@ -26,6 +26,9 @@ inline constexpr DType kComputeDTypes[] = {DType::f32, DType::f16, DType::bf16};
 
 using Random = std::mt19937;
 
+/// A GPU that need not be here, whose blocks have so many KB of shared memory.
+DeviceCaps gpu_of(int compute_capability, std::size_t shared_kilobytes = 99);
+
 /// The name of the row that would run.
 std::string_view selected(std::string_view problem, const DeviceCaps& caps);
 
