@@ -18,6 +18,8 @@ namespace upconv::kernels::cuda::direct_mma {
 template <class Traits, class T>
 void launch_tile(device::MmaArguments<T> p, std::int64_t n, ExecutionContext& ctx) {
   using Shared = device::MmaShared<Traits>;
+  static_assert(Shared::bytes(Traits::kMaxKw, 1, std::max(Traits::kMaxTaps, Traits::kMaxKw)) <= 99 * 1024,
+                "the largest kernel fits the GPUs with the least shared memory");
   p.co_tiles = (p.co + Traits::kCo - 1) / Traits::kCo;
   p.tiles_h = (p.oh + Traits::kRows - 1) / Traits::kRows;
   p.tiles_w = (p.ow + Traits::kPixels - 1) / Traits::kPixels;
