@@ -14,8 +14,7 @@
 // What each precision promises, for values of every size, and for values that are not finite. Every row of
 // the table, against sums in double:
 //   fp32       error at most 1.2 times that of ordinary multiply-adds (cuda.plain), in the L2 norm; and of
-//   each
-//              output at most 2^-20 sum |x * w|.
+//              each output at most 2^-20 sum |x * w|.
 //   f16, bf16  error at most 1.1 times that of rounding the exact result, and what fp32 sums lose.
 //   tf32       of each output at most 2^-9 sum |x * w|; of normal values 3e-4 in the L2 norm.
 

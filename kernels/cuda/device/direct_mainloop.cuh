@@ -126,7 +126,7 @@ __device__ __forceinline__ void pin_all(float (&acc)[kBlocks][kCount]) {
   }
 }
 
-/// Those of the parts from kFirst on.
+/// Of the parts from kFirst on and before kEnd, with the lower ones the numbers l.
 template <int kFirst, int kEnd, class Traits>
 __device__ __forceinline__ void pin_parts(Operands<Traits>& operands) {
 #pragma unroll

@@ -16,10 +16,10 @@
 //
 // Tiling. A block of 4 warps owns 4 rows x 64 columns x 32 channels. cp.async brings a chunk's 4 + kh - 1
 // rows of 72 columns while the chunk before is multiplied, and the weights of the next rows of taps (as many
-// as make 9 taps at most) while those before are, in the order in which the threads take them. 3x7 in TF32
-// takes 42 KB of shared memory and 168 registers, so that three blocks share a multiprocessor and hide each
-// other's barriers; 7x7 takes 65 KB at most, in fp32 98, which the GPUs with the least (99 KB) have. Tiles
-// for few channels and for small images: direct_mma.cpp.
+// as make 9 taps at most, in fp32 8) while those before are, in the order in which the threads take them. 3x7
+// in TF32 takes 42 KB of shared memory and 168 registers, so that three blocks share a multiprocessor and
+// hide each other's barriers; 7x7 takes 65 KB at most, in fp32 98, which the GPUs with the least (99 KB)
+// have. Tiles for few channels and for small images: direct_mma.cpp.
 //
 // fp32. Every operand is a sum of three bf16 numbers, without loss; six of the nine products matter, at half
 // the cost of TF32's, on 32 columns. The units truncate when they add, so the small ones are added up apart,
