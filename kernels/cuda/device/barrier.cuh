@@ -21,9 +21,8 @@ __device__ __forceinline__ void barrier_init_fence() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
-/// `after` is added to the address: zero, but computed from what must have happened before.
-__device__ __forceinline__ void barrier_arrive(Barrier& barrier, std::uint32_t after = 0) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(&barrier) + after) : "memory");
+__device__ __forceinline__ void barrier_arrive(Barrier& barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(&barrier)) : "memory");
 }
 
 /// Arrives, and lets the phase end only after the copy engine has written `bytes`.

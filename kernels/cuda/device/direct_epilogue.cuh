@@ -265,9 +265,12 @@ __device__ __forceinline__ void store_elements(const DirectShared<Traits>& share
   }
 }
 
-/// visit(activate). One branch a row, not one an element.
+/// visit(activate). Branches once a row, not once an element; a layer without an activation passes one
+/// branch.
 template <class Visit>
 __device__ __forceinline__ auto with_activation(Function function, Visit&& visit) {
+  if (function == Function::none)
+    return visit([](float x, float slope) { return activate(Function::none, x, slope); });
   switch (function) {
     case Function::relu:
       return visit([](float x, float slope) { return activate(Function::relu, x, slope); });
@@ -275,10 +278,8 @@ __device__ __forceinline__ auto with_activation(Function function, Visit&& visit
       return visit([](float x, float slope) { return activate(Function::leaky, x, slope); });
     case Function::sigmoid:
       return visit([](float x, float slope) { return activate(Function::sigmoid, x, slope); });
-    case Function::tanh:
+    default:  // tanh
       return visit([](float x, float slope) { return activate(Function::tanh, x, slope); });
-    default:
-      return visit([](float x, float slope) { return activate(Function::none, x, slope); });
   }
 }
 

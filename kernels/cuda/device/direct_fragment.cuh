@@ -71,27 +71,6 @@ __device__ __forceinline__ void load_window(Window<Traits>& window, const typena
   }
 }
 
-/// All bits that are set in some word.
-template <class Traits>
-__device__ __forceinline__ std::uint32_t any_bits(const Window<Traits>& window) {
-  std::uint32_t bits = 0;
-#pragma unroll
-  for (const auto& row : window.x) {
-#pragma unroll
-    for (const std::uint32_t x : row)
-      bits |= x;
-  }
-  if constexpr (Traits::kScaled) {
-#pragma unroll
-    for (const auto& row : window.rest) {
-#pragma unroll
-      for (const std::uint32_t x : row)
-        bits |= x;
-    }
-  }
-  return bits;
-}
-
 /// Of words of two 16-bit elements: those in the low halves, and those in the high ones.
 template <int kWords>
 __device__ __forceinline__ void pair_words(std::uint32_t (&first)[kWords], std::uint32_t (&second)[kWords]) {
@@ -104,9 +83,9 @@ __device__ __forceinline__ void pair_words(std::uint32_t (&first)[kWords], std::
 }
 
 /// Rounds every element, or pairs its channels, once, in place: afterwards 16-bit rows 2i and 2i + 1, and the
-/// rows of rests, are the even and the odd pixels.
+/// rows of rests, are the even and the odd pixels. `half_ulp`: kHalfUlpOfTf32.
 template <class Traits>
-__device__ __forceinline__ void convert(Window<Traits>& window) {
+__device__ __forceinline__ void convert(Window<Traits>& window, std::uint32_t half_ulp) {
   if constexpr (Traits::kHalves) {
     pair_words(window.x[0], window.x[1]);
     pair_words(window.x[2], window.x[3]);
@@ -117,7 +96,7 @@ __device__ __forceinline__ void convert(Window<Traits>& window) {
     for (auto& row : window.x) {
 #pragma unroll
       for (int i = Traits::kSkipped; i < Traits::kSkipped + Traits::kColumns; ++i)
-        row[i] = round_to_tf32(row[i]);
+        row[i] = round_to_tf32(row[i], half_ulp);
     }
   }
 }
@@ -172,11 +151,7 @@ __device__ __forceinline__ void make_operands(Operands<Traits>& operands, const 
         place(2, half == 0 ? window.rest[column % 2][column / 2]
                            : truncate_to_e5m2(window.x[0][column], window.x[2][column]));
       } else if constexpr (Traits::kWide) {
-        std::uint32_t parts[3];
-        split_to_bf16(parts, window.x[2 * half][column], window.x[2 * half + 1][column]);
-#pragma unroll
-        for (int part = 0; part < 3; ++part)
-          place(part, parts[part]);
+        split_to_bf16(window.x[2 * half][column], window.x[2 * half + 1][column], place);
       } else {
         place(0, window.x[half][column]);
       }

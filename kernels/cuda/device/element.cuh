@@ -49,17 +49,18 @@ __device__ __forceinline__ void load_words(std::uint32_t* to, const void* from) 
     to[i] = pack.values[i];
 }
 
-/// Two floats as pairs of their three bf16 numbers, highest first, whose sum they are: exact, but from 2^127
-/// on the first may be infinite, and below 2^-110 the last may lack bits.
-__device__ __forceinline__ void split_to_bf16(std::uint32_t (&parts)[3], std::uint32_t first,
-                                              std::uint32_t second) {
+/// Two floats as pairs of their three bf16 numbers, whose sum they are: calls place(part, pair), part 0 the
+/// highest. Exact, but from 2^127 on the first may be infinite, and below 2^-110 the last may lack bits.
+template <class Place>
+__device__ __forceinline__ void split_to_bf16(std::uint32_t first, std::uint32_t second, Place&& place) {
   float2 x{__uint_as_float(first), __uint_as_float(second)};
 #pragma unroll
   for (int part = 0; part < 3; ++part) {
     const __nv_bfloat162 rounded = __float22bfloat162_rn(x);
-    parts[part] = *reinterpret_cast<const std::uint32_t*>(&rounded);
-    x.x -= __uint_as_float(parts[part] << 16);
-    x.y -= __uint_as_float(parts[part] & 0xffff0000u);
+    const std::uint32_t pair = *reinterpret_cast<const std::uint32_t*>(&rounded);
+    place(part, pair);
+    x.x -= __uint_as_float(pair << 16);
+    x.y -= __uint_as_float(pair & 0xffff0000u);
   }
 }
 

@@ -82,11 +82,7 @@ __device__ __forceinline__ void make_operands(MmaOperands<Traits>& operands, con
         const std::uint32_t high = window.x[2 * half + 1][(kShift + i) / 2];
         place(0, __byte_perm(low, high, (kShift + i) % 2 == 0 ? 0x5410 : 0x7632));
       } else if constexpr (Traits::kSplit) {
-        std::uint32_t parts[3];
-        split_to_bf16(parts, window.x[2 * half][i], window.x[2 * half + 1][i]);
-#pragma unroll
-        for (int part = 0; part < 3; ++part)
-          place(part, parts[part]);
+        split_to_bf16(window.x[2 * half][i], window.x[2 * half + 1][i], place);
       } else {
         place(0, nearest_tf32(window.x[half][i]));
       }

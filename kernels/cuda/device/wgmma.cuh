@@ -13,10 +13,17 @@ namespace upconv::kernels::cuda::device {
 
 enum class Operand { tf32, f16, bf16, e5m2 };
 
-/// To the nearest TF32 number; the units ignore the lower 13 bits. Infinities and NaNs stay what they are,
-/// and the largest floats become infinite, as by cvt.rna.
-__device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x) {
-  return fabsf(__uint_as_float(x)) < __uint_as_float(0x7f800000) ? x + 0x1000u : x;
+/// Half a unit in the last place of TF32; the units ignore the lower 13 bits.
+constexpr std::uint32_t kHalfUlpOfTf32 = 0x1000u;
+
+/// To the nearest TF32 number, as cvt.rna does, with kHalfUlpOfTf32 for `half_ulp`. Infinities stay what they
+/// are, and the largest floats become infinite.
+__device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x, std::uint32_t half_ulp) {
+  // Any sum makes the same positive NaN of all NaNs, and that one is the only number to overflow below.
+  float number;
+  asm("add.f32 %0, %1, 0f80000000;" : "=f"(number) : "f"(__uint_as_float(x)));
+  const int bits = __float_as_int(number);
+  return static_cast<std::uint32_t>(__viaddmax_s32(bits, static_cast<int>(half_ulp), bits));
 }
 
 /// B lies K-major without swizzle: core matrices of 8 columns x 16 bytes, 128 bytes each; those of the next 8
