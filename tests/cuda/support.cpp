@@ -85,8 +85,7 @@ std::vector<kernels::ConvProblem> gpu_problems() {
     problems.push_back(problem);
   for (const kernels::ConvProblem& problem : random_problems(20, 240))
     problems.push_back(problem);
-  // In 16 bits its weights leave two stages for each ring of the direct convolution, whose feeders move
-  // tiles.
+  // In 16 bits the direct convolution's rings have two stages here, and its feeders move tiles.
   problems.push_back(kernels::ConvProblem::parse("n1ci280ih6iw101co16kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32"));
   return problems;
 }

@@ -76,10 +76,10 @@ requires(!Traits::kSplit) __device__ __forceinline__
   unsigned char* ring = shared.ring(consumer, p.stages);
   ChunkCursor<Traits> ahead(p, worker), chunk = ahead;
   RingCursor empty(1), full(0);
-  // Half of the ring is being fetched, half waits for the consumer, who holds one stage, or two where it
-  // loads a tile before it gives the last one back.
-  constexpr int kHeld = Traits::kLoadsFirst ? 2 : 1;
-  int lead = p.realign ? min((p.stages + 1) / 2, p.stages - kHeld) : 1;
+  // Half of the ring is being fetched, half waits for the consumer. That one holds a stage until its products
+  // are issued, and where it loads first the next one too.
+  constexpr int kHeldStages = Traits::kLoadsFirst ? 2 : 1;
+  int lead = p.realign ? min((p.stages + 1) / 2, p.stages - kHeldStages) : 1;
 #pragma unroll 1
   while (p.realign ? chunk.valid(p) : ahead.valid(p)) {
     if (ahead.valid(p)) {

@@ -83,7 +83,7 @@ __device__ __forceinline__ void pair_words(std::uint32_t (&first)[kWords], std::
 }
 
 /// Rounds every element, or pairs its channels, once, in place: afterwards 16-bit rows 2i and 2i + 1, and the
-/// rows of rests, are the even and the odd pixels. `half_ulp`: kHalfUlpOfTf32.
+/// rows of rests, are the even and the odd pixels. `half_ulp`: see round_to_tf32.
 template <class Traits>
 __device__ __forceinline__ void convert(Window<Traits>& window, std::uint32_t half_ulp) {
   if constexpr (Traits::kHalves) {

@@ -33,13 +33,13 @@
 // beside it.
 //
 //           predicted   burst          half a second   by ncu: tensor pipe busy, DRAM, issue slots, clock
-//   tf32    0.44 ms     0.48-0.54 ms   0.56 ms         77 %, 43 %, 24 %, 1.73 GHz (before the last changes)
+//   tf32    0.44 ms     0.48-0.54 ms   0.56 ms         77 %, 43 %, 24 %, 1.73 GHz (at 3543982)
 //   f16     0.24 ms     0.27-0.31 ms   0.32 ms         78 %, 40 %, 26 %, 1.60 GHz
 //   fp32    1.10 ms     1.15-1.26 ms   1.31 ms         77 %, 19 %, 32 %, 1.71 GHz
 //
 // What is missing to the tensor pipe's rate: the two warpgroups' products meet and then leave it idle
-// together (in f16 a warpgroup spends a quarter of its time on ends of rows, by sampling), 128 of 132
-// multiprocessors have work (3 %), and rows that are computed twice (2 %).
+// together; ends of rows, in f16 a quarter of a warpgroup's time by sampling; 128 of 132 multiprocessors have
+// work (3 %); and rows that are computed twice (2 %).
 //
 // Tried and lost, in ms on the flagship:
 //   - A operands of two chunks in registers (64 of them), rounding the next while the last multiplies: tf32
@@ -59,8 +59,9 @@
 //     a plain loop, 2.4 times, with h*r and r*h 1.6 times; where products cancel pair by pair 4.9 and 2.5.
 //   - h and l brought into e5m2's range by the consumers, a multiplication each: 1.23 to 1.28 against 1.22,
 //     and kernel 1x7 0.77 against 0.71. Tiles are scaled to 2^9 so that their upper bytes will do.
-//   - Arrivals whose address depends on every loaded word, and windows loaded ahead of the products: fp32
-//     1.45 against 1.31, tf32 0.585 against 0.564, f16 0.336 against 0.318 (in turn, at the power limit).
+//   - Arrivals whose address depends on every loaded word: fp32 1.45 against 1.31, f16 0.336 against 0.329.
+//     Windows loaded ahead of the products: tf32 0.585 against 0.564, f16 0.329 against 0.318. (In turn, at
+//     the power limit.)
 //   - Slots that change roles instead of moving, with further copies of weights: ptxas moves all sums in and
 //     out for every chunk, tf32 0.649 against 0.570; where it was kept from that, in f16, 0.314 against 0.317
 //     in three times the code, and odd widths 0.62 against 0.46.
@@ -240,18 +241,18 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     due = Due::nothing;
   };
 
-  int held = 0;  // the stage that the operands come from
+  int operands_stage = 0;  // where the operands were loaded from
   const auto load = [&](Window<Traits>& window) {
     at.wait(filled);
-    const TileNote of = Traits::kSplit ? shared.notes[consumer][at.stage] : TileNote{0, 0};
+    const TileNote loaded = Traits::kSplit ? shared.notes[consumer][at.stage] : TileNote{0, 0};
     load_window<Traits>(window, ring + at.stage * kStageElements,
                         rests + at.stage * (Traits::kStageBytes / 4));
-    held = at.stage;
-    if (!Traits::kScaled || of.more == 0) at.advance(p.stages);
-    return of;
+    operands_stage = at.stage;
+    if (!Traits::kScaled || loaded.more == 0) at.advance(p.stages);  // else the same stage comes again
+    return loaded;
   };
-  // Gives a stage back, once products of what was read there have been issued: they wait for their operands,
-  // while an arrival alone would overtake loads that are under way.
+  // Gives a stage back. To be called after products that read all that was loaded there: they are not issued
+  // before their operands have arrived, whereas an arrival alone may overtake loads.
   const auto release = [&](int stage) {
     __syncwarp();
     if (arrives) barrier_arrive(shared.empty[consumer][stage]);
@@ -261,10 +262,10 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     pin_all(sums);
     pin_parts<0, 1>(operands);
   };
-  // Multiplies the operands while the next ones are read. fp32 has the small products first, and the large
-  // ones apart: the units truncate when they add to a large sum.
+  // Multiplies the operands, and loads the next ones. fp32 has the small products first, and the large ones
+  // apart: the units truncate when they add to a large sum.
   const auto advance = [&](int step, OutputRun<Traits>& out) {
-    const int stage = held;
+    const int stage = operands_stage;
     std::uint64_t taps = weights + static_cast<std::uint64_t>(step * kStepTaps);
     asm volatile("" : "+l"(taps));  // else every descriptor of the loop is kept in a register of its own
     Window<Traits> window;
@@ -283,7 +284,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
         pin_all(rest);
         multiply<Traits, Terms::large, Traits::kCut>(rest, operands, taps);
       }
-      release(stage);
+      release(stage);  // the small products read every part
       settle(out);
       products_wait<Traits::kApart + kIsCut>();
       pin_all(acc);
@@ -314,8 +315,7 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
     }
     // What TF32 rounds by is made of a sum: else ptxas rounds the window as soon as it is there, and
     // serialises the products for that.
-    const bool rounds = Traits::kOperand == Operand::tf32;
-    convert(window, rounds ? kHalfUlpOfTf32 | (__float_as_uint(acc[0][0]) & zero) : 0);
+    convert(window, kHalfUlpOfTf32 | (__float_as_uint(acc[0][0]) & zero));
     make_operands<Traits>(operands, window);
     note = next;
   };

@@ -16,10 +16,12 @@ enum class Operand { tf32, f16, bf16, e5m2 };
 /// Half a unit in the last place of TF32; the units ignore the lower 13 bits.
 constexpr std::uint32_t kHalfUlpOfTf32 = 0x1000u;
 
-/// To the nearest TF32 number, as cvt.rna does, with kHalfUlpOfTf32 for `half_ulp`. Infinities stay what they
-/// are, and the largest floats become infinite.
+/// To the nearest TF32 number, as cvt.rna does. Infinities stay infinite to the units, which ignore the bit
+/// that is added; all NaNs become 0x7fffffff; the largest floats become infinite. `half_ulp`: kHalfUlpOfTf32,
+/// or a register that holds it.
 __device__ __forceinline__ std::uint32_t round_to_tf32(std::uint32_t x, std::uint32_t half_ulp) {
-  // Any sum makes the same positive NaN of all NaNs, and that one is the only number to overflow below.
+  // Adding -0 changes only NaNs, to 0x7fffffff. That alone overflows in the next addition, and the maximum
+  // keeps it.
   float number;
   asm("add.f32 %0, %1, 0f80000000;" : "=f"(number) : "f"(__uint_as_float(x)));
   const int bits = __float_as_int(number);
