@@ -32,10 +32,14 @@
 // is at its power limit, so that half a second of it is slower than a burst; docs/results.md has PyTorch
 // beside it.
 //
-//           predicted   burst          half a second   by ncu: tensor pipe busy, DRAM, issue slots, clock
-//   tf32    0.44 ms     0.48-0.54 ms   0.56 ms         77 %, 43 %, 24 %, 1.73 GHz (at 3543982)
-//   f16     0.24 ms     0.27-0.31 ms   0.32 ms         78 %, 40 %, 26 %, 1.60 GHz
-//   fp32    1.10 ms     1.15-1.26 ms   1.31 ms         77 %, 19 %, 32 %, 1.71 GHz
+// By ncu the tensor pipe, shared memory, DRAM and issue slots are busy, at this clock:
+//
+//           predicted   burst          half a second   tensor  shared  DRAM   issue   clock
+//   tf32    0.44 ms     0.48-0.54 ms   0.56 ms         77 %            43 %   24 %    1.73 GHz
+//   f16     0.24 ms     0.27-0.31 ms   0.32 ms         78 %    52 %    40 %   26 %    1.60 GHz
+//   fp32    1.10 ms     1.15-1.26 ms   1.31 ms         77 %    56 %    19 %   32 %    1.71 GHz
+//
+// The profile of tf32 is older: of kernels whose arrivals waited for every load, see below.
 //
 // What is missing to the tensor pipe's rate: the two warpgroups' products meet and then leave it idle
 // together; ends of rows, in f16 a quarter of a warpgroup's time by sampling; 128 of 132 multiprocessors have
