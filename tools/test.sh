@@ -65,6 +65,10 @@ python3 tools/check_test_names.py "$all"
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-detect_stack_use_after_return=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1}
+# libomp tells ThreadSanitizer through this library what waits for what, and what libraries without instrumentation do
+# with their own locks is not looked at: without these two, every parallel loop is an alarm.
+export TSAN_OPTIONS=${TSAN_OPTIONS-ignore_noninstrumented_modules=1}
+export OMP_TOOL_LIBRARIES=${OMP_TOOL_LIBRARIES-/usr/lib/llvm-14/lib/libarcher.so}
 log=build/test.log
 junit=build/test.xml
 rm -f $junit
