@@ -14,18 +14,25 @@ install(FILES ${PROJECT_BINARY_DIR}/upconv-config.cmake ${PROJECT_BINARY_DIR}/up
   cmake/Findhdf5_c.cmake cmake/Findlzf.cmake cmake/UpconvStaticLibs.cmake DESTINATION ${upconv_cmake_dir})
 
 # pkg-config: a static build names the libraries it was configured with, for the consumer's link.
-set(upconv_private_libraries ${hdf5_c_LIBRARY} ${lzf_LIBRARY} ${hdf5_c_STATIC_LIBRARIES} -L$<TARGET_FILE_DIR:hwy::hwy> -lhwy)
+set(upconv_highway hwy)
+get_target_property(upconv_highway_is_imported hwy::hwy IMPORTED)
+if(upconv_highway_is_imported)
+  get_target_property(upconv_highway hwy::hwy LOCATION)
+endif()
+set(upconv_private_libraries ${hdf5_c_LIBRARY} ${lzf_LIBRARY} ${hdf5_c_STATIC_LIBRARIES} ${upconv_highway})
 list(TRANSFORM OpenMP_CXX_LIB_NAMES PREPEND -l OUTPUT_VARIABLE upconv_openmp_libraries)
 list(APPEND upconv_private_libraries ${upconv_openmp_libraries})
 if(UPCONV_WITH_CUDA)
   list(APPEND upconv_private_libraries ${CUDA_cublasLt_LIBRARY} ${CUDA_cudart_static_LIBRARY} -ldl -lrt -lpthread)
 endif()
-string(REPLACE " " "\\ " upconv_private_libraries "${upconv_private_libraries}")  # of a path
+# As -L and -l: only in this form do paths with spaces come through pkg-config.
+string(REPLACE " " "\\ " upconv_private_libraries "${upconv_private_libraries}")
+list(TRANSFORM upconv_private_libraries REPLACE "^(.*)/lib([^/]+)\\.(a|so[.0-9]*)$" "-L\\1 -l\\2")
+list(TRANSFORM upconv_private_libraries REPLACE "^[a-z]+$" "-l\\0")
 list(JOIN upconv_private_libraries " " upconv_private_libraries)
 file(RELATIVE_PATH upconv_prefix_from_pkgconfig ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" upconv_prefix_from_pkgconfig ${upconv_prefix_from_pkgconfig})
-configure_file(cmake/upconv.pc.in upconv.pc.in @ONLY)
-file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/upconv.pc INPUT ${PROJECT_BINARY_DIR}/upconv.pc.in)
+configure_file(cmake/upconv.pc.in upconv.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/upconv.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

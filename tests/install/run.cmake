@@ -158,9 +158,9 @@ elseif(way STREQUAL "static_program")  # programs linked with -static, all the w
     run(${compiler} -x c -O1 -w -I/usr/include/liblzf -c /usr/src/liblzf/${name}.c -o ${name}.o)
   endforeach()
   run(ar rcs ${libraries}/lib/liblzf.a lzf_c.o lzf_d.o)
-  build_and_install(-D UPCONV_CUDA=OFF -D UPCONV_USE_STATIC_LIBS=ON -D CMAKE_EXE_LINKER_FLAGS=-static
-    -D CMAKE_PREFIX_PATH=${libraries})
-  build_consumer(static_program "-DCMAKE_PREFIX_PATH=${prefix}\;${libraries}")
+  set(ENV{CMAKE_PREFIX_PATH} ${libraries})
+  build_and_install(-D UPCONV_CUDA=OFF -D UPCONV_USE_STATIC_LIBS=ON -D CMAKE_EXE_LINKER_FLAGS=-static)
+  build_consumer(static_program -D CMAKE_PREFIX_PATH=${prefix})
   run_consumer()
   file(GLOB programs "${prefix}/bin/*")
   check_is_static(${programs} ${work}/consumer/write_weights ${work}/consumer/quick_start)
