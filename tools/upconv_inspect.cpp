@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 
 /// upconv-inspect: what a file of weights holds, and whether upconv would read it.
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "hdf5_files.h"
+#include "files.h"
 
 /// Every kind of file that the reader must refuse, with what its message must say.
 namespace hdf5_bad_files {

@@ -1,14 +1,14 @@
 #include <algorithm>
 
-#include "hdf5_bad_files.h"
-#include "test_module.h"
+#include "bad_files.h"
+#include "framework/test_module.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 
 /// Every bad file is refused with a LoadError that names file and dataset, and the module stays as it was.
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5_file.h>
+#include <upconv/framework/hdf5/file.h>
 #include <upconv/framework/message.h>
 
 namespace upconv::hdf5 {

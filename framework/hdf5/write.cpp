@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
-#include <upconv/framework/hdf5_file.h>
-#include <upconv/framework/hdf5_lzf.h>
+#include <upconv/framework/hdf5/file.h>
+#include <upconv/framework/hdf5/hdf5.h>
+#include <upconv/framework/hdf5/lzf.h>
 #include <upconv/framework/message.h>
 
 namespace upconv {

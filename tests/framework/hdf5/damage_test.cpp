@@ -4,13 +4,13 @@
 #include <iostream>
 #include <random>
 
-#include "hdf5_files.h"
+#include "files.h"
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 
 /// Thousands of damaged files. The HDF5 library itself may crash or hang on some, which no caller can help,
 /// so they are read in child processes; but nothing but upconv::Error and std::bad_alloc may be thrown, and

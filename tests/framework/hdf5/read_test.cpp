@@ -4,13 +4,13 @@
 #include <cstring>
 #include <limits>
 
-#include "hdf5_files.h"
-#include "test_module.h"
+#include "files.h"
+#include "framework/test_module.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 
 /// Every form of weights that the reader accepts.
 namespace {

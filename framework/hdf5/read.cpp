@@ -4,8 +4,8 @@
 #include <unordered_set>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
-#include <upconv/framework/hdf5_file.h>
+#include <upconv/framework/hdf5/file.h>
+#include <upconv/framework/hdf5/hdf5.h>
 #include <upconv/framework/message.h>
 
 namespace upconv {

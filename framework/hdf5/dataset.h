@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <optional>
 
-#include <upconv/framework/hdf5.h>
-#include <upconv/framework/hdf5_library.h>
-#include <upconv/framework/hdf5_types.h>
+#include <upconv/framework/hdf5/hdf5.h>
+#include <upconv/framework/hdf5/library.h>
+#include <upconv/framework/hdf5/types.h>
 
 namespace upconv::hdf5 {
 

@@ -6,7 +6,7 @@
 
 #include <hdf5.h>
 
-/// Internal: what every file of framework/hdf5* needs of the HDF5 C library. Not installed.
+/// Internal: what every file of framework/hdf5/ needs of the HDF5 C library. Not installed.
 namespace upconv::hdf5 {
 
 /// Owns one reference to an HDF5 object of any kind. Never give it a predefined type such as H5T_IEEE_F32LE.

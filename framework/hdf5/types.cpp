@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5_types.h>
+#include <upconv/framework/hdf5/types.h>
 #include <upconv/framework/message.h>
 #include <upconv/framework/state_dict.h>
 

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "hdf5_bad_files.h"
+#include "bad_files.h"
 
 namespace hdf5_bad_files {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <upconv/framework/hdf5_dataset.h>
-#include <upconv/framework/hdf5_library.h>
+#include <upconv/framework/hdf5/dataset.h>
+#include <upconv/framework/hdf5/library.h>
 
 namespace upconv::hdf5 {
 

@@ -6,8 +6,8 @@
 #include <span>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5_chunks.h>
-#include <upconv/framework/hdf5_lzf.h>
+#include <upconv/framework/hdf5/chunks.h>
+#include <upconv/framework/hdf5/lzf.h>
 #include <upconv/framework/message.h>
 
 /// The library trusts the sizes of chunks. A stored chunk tells its size, but a filtered one has to be

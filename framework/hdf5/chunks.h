@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <upconv/framework/hdf5.h>
-#include <upconv/framework/hdf5_library.h>
+#include <upconv/framework/hdf5/hdf5.h>
+#include <upconv/framework/hdf5/library.h>
 
 namespace upconv::hdf5 {
 

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5_chunks.h>
-#include <upconv/framework/hdf5_dataset.h>
+#include <upconv/framework/hdf5/chunks.h>
+#include <upconv/framework/hdf5/dataset.h>
 #include <upconv/framework/message.h>
 
 namespace upconv::hdf5 {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5_library.h>
-#include <upconv/framework/hdf5_lzf.h>
+#include <upconv/framework/hdf5/library.h>
+#include <upconv/framework/hdf5/lzf.h>
 #include <upconv/framework/message.h>
 #include <upconv/framework/state_dict.h>
 

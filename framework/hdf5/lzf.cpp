@@ -4,7 +4,7 @@
 #include <hdf5.h>
 #include <lzf.h>
 
-#include <upconv/framework/hdf5_lzf.h>
+#include <upconv/framework/hdf5/lzf.h>
 
 /// h5py's lzf filter. Its client data are [filter revision, liblzf version, bytes of a chunk]; a chunk that
 /// does not shrink is stored plain, which the library marks in the chunk's filter mask.

@@ -3,13 +3,13 @@
 #include <cstring>
 #include <limits>
 
-#include "hdf5_files.h"
-#include "test_module.h"
+#include "files.h"
+#include "framework/test_module.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 
 /// What is written is read back bit for bit, in order, and a failed write leaves the old file.
 namespace {

@@ -1,4 +1,4 @@
-#include "hdf5_files.h"
+#include "files.h"
 
 #include <fstream>
 #include <iterator>

@@ -4,7 +4,7 @@
 #include <string>
 
 #include <upconv/framework/dtype.h>
-#include <upconv/framework/hdf5_library.h>
+#include <upconv/framework/hdf5/library.h>
 #include <upconv/framework/tensor.h>
 
 namespace upconv::hdf5 {

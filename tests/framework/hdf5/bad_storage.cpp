@@ -1,7 +1,7 @@
 #include <array>
 #include <cstring>
 
-#include "hdf5_bad_files.h"
+#include "bad_files.h"
 
 namespace hdf5_bad_files {
 
