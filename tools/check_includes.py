@@ -16,7 +16,7 @@ FLOORS = ("framework", "kernels", "layers")
 OUTSIDE = ("examples", "tests", "bench", "tools")  # stand above the library
 CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
 INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cuda_runtime.h", "framework/cuda_check.h",
-            "framework/hdf5/")  # not installed
+            "framework/keep_loaded.h", "framework/hdf5/")  # not installed
 PUBLIC = {"framework/hdf5/hdf5.h"}  # the one header of an internal folder that is
 DEVICE = "kernels/cuda/device/"
 CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes another library's, CUDA's
@@ -24,7 +24,7 @@ CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes
 # Who may include which floor, and of the framework only that part of it which knows nothing of modules.
 REACH = {"framework": ("framework",), "kernels": ("framework", "kernels"), "layers": FLOORS}
 KERNELS_MAY_USE = {
-    "context", "cuda_check", "device", "dtype", "error", "float16", "memory", "message", "profiler", "shape", "tensor",
+    "context", "cuda_check", "device", "dtype", "error", "float16", "keep_loaded", "memory", "message", "profiler", "shape", "tensor",
     "workspace",
 }
 

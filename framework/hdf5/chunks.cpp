@@ -7,6 +7,7 @@
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/chunks.h>
+#include <upconv/framework/hdf5/filters.h>
 #include <upconv/framework/hdf5/lzf.h>
 #include <upconv/framework/message.h>
 
@@ -18,19 +19,6 @@ namespace upconv::hdf5 {
 
 namespace {
 
-constexpr int kMaxFilters = 32;             // as the file format has it
-constexpr H5Z_filter_t kProbeFilter = 511;  // of the numbers free for private use, which start at 256
-
-struct Filter {
-  H5Z_filter_t id = 0;
-  unsigned flags = 0;
-  std::array<unsigned, 64> values{};
-  std::size_t value_count = 64;
-  std::array<char, 64> name{};
-
-  std::span<const unsigned> used() const { return {values.data(), value_count}; }
-};
-
 /// What the library knows of a dataset's chunks.
 struct ChunkedDataset {
   explicit ChunkedDataset(hid_t dataset_id)
@@ -38,6 +26,7 @@ struct ChunkedDataset {
         space(checked(H5Dget_space(id), "read a dataset's shape")),
         type(checked(H5Dget_type(id), "read a dataset's type")),
         dcpl(checked(H5Dget_create_plist(id), "read a dataset's properties")),
+        filters(get_filters(dcpl.get())),
         rank(H5Sget_simple_extent_ndims(space.get())) {
     check(H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr), "read a dataset's shape");
     if (H5Pget_chunk(dcpl.get(), Shape::kMaxRank, chunk.data()) != rank)
@@ -63,8 +52,7 @@ struct ChunkedDataset {
 
   /// True if no filter is applied to the chunk at `offset`, given the mask of filters left out there.
   bool is_plain(const hsize_t* offset, unsigned filter_mask) const {
-    const int filters = H5Pget_nfilters(dcpl.get());
-    const unsigned every = (1u << filters) - 1;
+    const unsigned every = (1u << filters.size()) - 1;
     if ((filter_mask & every) == every) return true;
     unsigned options = 0;
     H5Pget_chunk_opts(dcpl.get(), &options);
@@ -73,6 +61,13 @@ struct ChunkedDataset {
       if (sizes[i] - offset[i] < chunk[i]) return true;
     }
     return false;
+  }
+
+  /// Why a chunk cannot have `bytes` in the file, or "".
+  std::string stored_size_problem(const hsize_t* offset, unsigned filter_mask, hsize_t bytes) const {
+    if (!is_plain(offset, filter_mask)) return size_problem(filters, filter_mask, bytes, chunk_bytes);
+    if (bytes == chunk_bytes) return {};
+    return message("is damaged: a chunk of ", chunk_bytes, " bytes has ", bytes, " in the file");
   }
 
   /// Moves `offset` to the next chunk in row-major order; false after the last.
@@ -91,59 +86,12 @@ struct ChunkedDataset {
   Handle space;
   Handle type;
   Handle dcpl;
+  std::vector<Filter> filters;
   int rank;
   std::array<hsize_t, Shape::kMaxRank> sizes{};
   std::array<hsize_t, Shape::kMaxRank> chunk{};
   hsize_t chunk_bytes = 0;
 };
-
-Filter get_filter(hid_t dcpl, int index) {
-  Filter filter;
-  unsigned config = 0;
-  filter.id = H5Pget_filter2(dcpl, static_cast<unsigned>(index), &filter.flags, &filter.value_count,
-                             filter.values.data(), filter.name.size(), filter.name.data(), &config);
-  check(filter.id, "read a filter");
-  filter.name.back() = '\0';
-  if (filter.value_count > filter.values.size()) {
-    throw LoadError(message("has a filter with ", filter.value_count, " parameters, at most ",
-                            filter.values.size(), " are understood"));
-  }
-  return filter;
-}
-
-std::string name_of_filter(const Filter& filter) {
-  const unsigned level = filter.value_count > 0 ? filter.values[0] : 0;
-  switch (filter.id) {
-    case H5Z_FILTER_DEFLATE:
-      return message("gzip(", level, ')');
-    case H5Z_FILTER_SHUFFLE:
-      return "shuffle";
-    case H5Z_FILTER_FLETCHER32:
-      return "fletcher32";
-    case H5Z_FILTER_SZIP:
-      return "szip";
-    case H5Z_FILTER_NBIT:
-      return "n-bit";
-    case H5Z_FILTER_SCALEOFFSET:
-      return "scale-offset";
-    case kLzfFilter:
-      return "lzf";
-    case 32001:
-      return "blosc";
-    case 32004:
-      return "lz4";
-    case 32008:
-      return "bitshuffle";
-    case 32013:
-      return "zfp";
-    case 32015:
-      return "zstd";
-    case 32026:
-      return "blosc2";
-    default:
-      return filter.name[0] == '\0' ? "unnamed" : printable(filter.name.data());
-  }
-}
 
 /// The probe: passes on what has the size of a chunk, given as its parameter, and fails on all else.
 std::size_t probe_size(unsigned flags, std::size_t value_count, const unsigned* values, std::size_t bytes,
@@ -154,20 +102,25 @@ std::size_t probe_size(unsigned flags, std::size_t value_count, const unsigned* 
   return 0;
 }
 
-void register_probe() {
-  if (H5Zfilter_avail(kProbeFilter) > 0) return;
-  const H5Z_class2_t description = {
-      H5Z_CLASS_T_VERS, kProbeFilter, 1, 1, "upconv size probe", nullptr, nullptr, probe_size,
-  };
-  check(H5Zregister(&description), "register a filter");
+/// A number for the probe, of those free for private use, that no filter of the process has.
+H5Z_filter_t probe_number() {
+  constexpr H5Z_filter_t kFirst = 256;
+  constexpr H5Z_filter_t kLast = 511;
+  for (H5Z_filter_t number = kLast; number >= kFirst; --number) {
+    if (H5Zfilter_avail(number) == 0) return number;
+  }
+  throw LoadError("cannot be checked: this process has filters under all numbers for private use");
+}
+
+H5Z_class2_t probe_description() {
+  return {H5Z_CLASS_T_VERS, probe_number(), 1, 1, "upconv size probe", nullptr, nullptr, probe_size};
 }
 
 /// A dataset of one chunk, in memory, with the probe and then the filters of the dataset it stands in for.
 class ProbeDataset {
  public:
-  /// `filter_mask` tells the filters that were left out.
-  ProbeDataset(const ChunkedDataset& like, unsigned filter_mask) : rank_(like.rank) {
-    register_probe();
+  /// `probe` is the number of the registered probe; `filter_mask` tells the filters that were left out.
+  ProbeDataset(H5Z_filter_t probe, const ChunkedDataset& like, unsigned filter_mask) : rank_(like.rank) {
     const Handle fapl = checked(H5Pcreate(H5P_FILE_ACCESS), "make properties");
     check(H5Pset_fapl_core(fapl.get(), std::size_t{1} << 16, false), "make a file in memory");
     file_ = checked(H5Fcreate(".upconv-chunk-probe", H5F_ACC_TRUNC, H5P_DEFAULT, fapl.get()),
@@ -175,11 +128,11 @@ class ProbeDataset {
     const Handle dcpl = checked(H5Pcreate(H5P_DATASET_CREATE), "make properties");
     check(H5Pset_chunk(dcpl.get(), rank_, like.chunk.data()), "make properties");
     const auto chunk_bytes = static_cast<unsigned>(like.chunk_bytes);
-    check(H5Pset_filter(dcpl.get(), kProbeFilter, H5Z_FLAG_MANDATORY, 1, &chunk_bytes), "set a filter");
+    check(H5Pset_filter(dcpl.get(), probe, H5Z_FLAG_MANDATORY, 1, &chunk_bytes), "set a filter");
     std::vector<Filter> filters;
-    for (int i = 0; i < H5Pget_nfilters(like.dcpl.get()); ++i) {
+    for (std::size_t i = 0; i < like.filters.size(); ++i) {
       if ((filter_mask >> i & 1u) != 0) continue;
-      const Filter& filter = filters.emplace_back(get_filter(like.dcpl.get(), i));
+      const Filter& filter = filters.emplace_back(like.filters[i]);
       // Optional, so that a filter without its encoder, which is not needed here, is no obstacle.
       check(H5Pset_filter(dcpl.get(), filter.id, H5Z_FLAG_OPTIONAL, filter.value_count, filter.values.data()),
             "set a filter");
@@ -212,9 +165,10 @@ class ProbeDataset {
   /// the probe; those in the file must be the same. Throws: LoadError.
   void check_parameters(const std::vector<Filter>& filters) const {
     const Handle dcpl = checked(H5Dget_create_plist(dataset_.get()), "read a dataset's properties");
+    const std::vector<Filter> all = get_filters(dcpl.get());
     for (std::size_t i = 0; i < filters.size(); ++i) {
       const Filter& given = filters[i];
-      const Filter derived = get_filter(dcpl.get(), static_cast<int>(i) + 1);  // behind the probe
+      const Filter& derived = all.at(i + 1);    // behind the probe
       const bool lzf = given.id == kLzfFilter;  // its first two parameters are versions
       const bool sized = lzf || given.id == H5Z_FILTER_SZIP || given.id == H5Z_FILTER_NBIT ||
                          given.id == H5Z_FILTER_SCALEOFFSET;
@@ -261,9 +215,8 @@ void check_chunk(const hsize_t* place, unsigned filter_mask, haddr_t address, hs
     listing.problem = "is damaged: two of its chunks cover the same place";
   } else if (bytes > listing.file_bytes || address > listing.file_bytes - bytes) {
     listing.problem = "is damaged: one of its chunks lies beyond the end of the file";
-  } else if (dataset.is_plain(offset.data(), filter_mask) && bytes != dataset.chunk_bytes) {
-    listing.problem =
-        message("is damaged: a chunk of ", dataset.chunk_bytes, " bytes has ", bytes, " in the file");
+  } else {
+    listing.problem = dataset.stored_size_problem(offset.data(), filter_mask, bytes);
   }
 }
 
@@ -314,26 +267,6 @@ unsigned read_chunk(hid_t dataset, const hsize_t* offset, std::vector<std::byte>
 
 }  // namespace
 
-std::vector<std::string> describe_filters(hid_t dcpl) {
-  std::vector<std::string> names;
-  const int count = H5Pget_nfilters(dcpl);
-  check(count, "count filters");
-  if (count >= kMaxFilters) throw LoadError(message("has ", count, " filters"));
-  for (int i = 0; i < count; ++i) {
-    const Filter filter = get_filter(dcpl, i);
-    names.push_back(name_of_filter(filter));
-    unsigned config = 0;
-    const bool usable = H5Zfilter_avail(filter.id) > 0 && H5Zget_filter_info(filter.id, &config) >= 0 &&
-                        (config & H5Z_FILTER_CONFIG_DECODE_ENABLED) != 0;
-    if (!usable) {
-      throw LoadError(message("is compressed with the filter ", names.back(), " (number ", filter.id,
-                              "), which this build of HDF5 lacks: write the file again with gzip, lzf or no "
-                              "compression, as `h5repack -f NONE` does where the filter is installed"));
-    }
-  }
-  return names;
-}
-
 void check_chunks(hid_t dataset, std::uint64_t file_bytes, std::size_t max_chunks, const Hdf5Entry& entry) {
   const ChunkedDataset chunked(dataset);
   const hsize_t expected = chunked.expected_chunks(max_chunks);
@@ -359,7 +292,9 @@ void check_chunks(hid_t dataset, std::uint64_t file_bytes, std::size_t max_chunk
 
 void check_decoded_chunks(hid_t dataset, std::uint64_t file_bytes) {
   const ChunkedDataset chunked(dataset);
-  if (H5Pget_nfilters(chunked.dcpl.get()) == 0) return;
+  if (chunked.filters.empty()) return;
+  const H5Z_class2_t description = probe_description();
+  const RegisteredFilter probe(description);
   std::map<unsigned, ProbeDataset> probes;  // by filter mask
   std::vector<std::byte> bytes;
   std::array<hsize_t, Shape::kMaxRank> offset{};
@@ -369,11 +304,10 @@ void check_decoded_chunks(hid_t dataset, std::uint64_t file_bytes) {
     if (size == 0 || size > file_bytes) throw LoadError("is damaged: it lacks a chunk");
     bytes.resize(size);
     const unsigned mask = read_chunk(dataset, offset.data(), bytes);
-    if (chunked.is_plain(offset.data(), mask)) {
-      if (size != chunked.chunk_bytes) throw LoadError("is damaged: one of its chunks has the wrong size");
-    } else {
-      probes.try_emplace(mask, chunked, mask).first->second.decode(bytes);
-    }
+    const std::string problem = chunked.stored_size_problem(offset.data(), mask, size);
+    if (!problem.empty()) throw LoadError(problem);
+    if (!chunked.is_plain(offset.data(), mask))
+      probes.try_emplace(mask, description.id, chunked, mask).first->second.decode(bytes);
   } while (chunked.next(offset));
 }
 

@@ -1,20 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include <upconv/framework/hdf5/hdf5.h>
 #include <upconv/framework/hdf5/library.h>
 
 namespace upconv::hdf5 {
 
-/// The filters of a dataset's creation properties, by name. Throws: LoadError naming the first filter that
-/// this process cannot undo, with the remedy.
-std::vector<std::string> describe_filters(hid_t dcpl);
-
-/// Checks that every chunk of a dataset is in the file, lies within it, and, if no filter changed it, has
-/// the size of a chunk: the library would fill the rest with whatever is in memory. Throws: LoadError.
+/// Checks that every chunk of a dataset is in the file, lies within it, and has
+/// a size that its filters can have made; if no filter changed it, that of a chunk: the library would fill
+/// the rest with whatever is in memory. Throws: LoadError.
 void check_chunks(hid_t dataset, std::uint64_t file_bytes, std::size_t max_chunks, const Hdf5Entry& entry);
 
 /// Checks that every filtered chunk decodes to the size of a chunk, for the same reason, by decoding it.

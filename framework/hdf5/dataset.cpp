@@ -5,6 +5,8 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/chunks.h>
 #include <upconv/framework/hdf5/dataset.h>
+#include <upconv/framework/hdf5/filters.h>
+#include <upconv/framework/hdf5/lzf.h>
 #include <upconv/framework/message.h>
 
 namespace upconv::hdf5 {
@@ -115,7 +117,12 @@ Tensor read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found) {
   const Hdf5Entry& entry = found.entry;
   Tensor values = Tensor::empty(entry.shape, found.type->dtype);
   if (values.numel() == 0) return values;
-  const Handle dataset = checked(H5Dopen2(file, entry.path.c_str(), H5P_DEFAULT), "open a dataset");
+  // Before the dataset, so that none is open when the filter goes again.
+  std::optional<RegisteredFilter> lzf;
+  const bool uses_lzf = std::ranges::find(entry.filters, "lzf") != entry.filters.end();
+  if (uses_lzf && H5Zfilter_avail(kLzfFilter) <= 0) lzf.emplace(lzf_description());
+  const Handle dataset =
+      checked(H5Dopen2(file, entry.path.c_str(), inside_the_file().get()), "open a dataset");
   if (!entry.filters.empty()) check_decoded_chunks(dataset.get(), file_bytes);
 
   // Memory and file type are the same, so that the library copies and converts nothing. Size and shape are

@@ -4,7 +4,6 @@
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/library.h>
-#include <upconv/framework/hdf5/lzf.h>
 #include <upconv/framework/message.h>
 #include <upconv/framework/state_dict.h>
 
@@ -31,6 +30,10 @@ herr_t collect_error(unsigned, const H5E_error2_t* error, void* texts) {
   return 0;
 }
 
+herr_t refuse_external_link(const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) {
+  return -1;
+}
+
 }  // namespace
 
 LibraryScope::LibraryScope() : lock_(library_mutex()) {
@@ -39,8 +42,6 @@ LibraryScope::LibraryScope() : lock_(library_mutex()) {
   if (printing_known_) H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   H5PLget_loading_state(&plugins_);
   H5PLset_loading_state(0);
-  if (H5Lis_registered(H5L_TYPE_EXTERNAL) > 0) H5Lunregister(H5L_TYPE_EXTERNAL);
-  register_lzf();
 }
 
 LibraryScope::~LibraryScope() {
@@ -60,6 +61,12 @@ std::string take_errors() {
   for (std::size_t i = first; i < texts.size(); ++i)
     result += ": " + texts[i];
   return result;
+}
+
+Handle inside_the_file() {
+  Handle access = checked(H5Pcreate(H5P_DATASET_ACCESS), "make properties");
+  check(H5Pset_elink_cb(access.get(), refuse_external_link, nullptr), "make properties");
+  return access;
 }
 
 Handle checked(hid_t id, const char* what) {

@@ -34,8 +34,8 @@ class Handle {
 };
 
 /// Stands in every public function, before all else. For its life the library prints no errors, loads no
-/// plugins, and serves this thread alone; before the first, external links are unregistered and the lzf
-/// filter is registered. Those are settings of the whole process, since the library knows no others.
+/// plugins, and serves upconv in this thread alone; then it is as it was. Those are settings of the whole
+/// process, since the library knows no others.
 class LibraryScope {
  public:
   LibraryScope();
@@ -50,6 +50,10 @@ class LibraryScope {
   void* print_data_ = nullptr;
   unsigned plugins_ = 0;
 };
+
+/// Properties for opening links and datasets that keep the library inside the file: an external link fails,
+/// at the end of a path and in its middle.
+Handle inside_the_file();
 
 /// The library's error stack as one line, outermost call first; clears it. Never empty.
 std::string take_errors();

@@ -14,7 +14,6 @@ namespace upconv::hdf5 {
 namespace {
 
 constexpr unsigned kFilterRevision = 4;
-constexpr std::size_t kMostExpansion = 264;  // bytes from one: a match of 264 bytes takes three
 
 herr_t set_local(hid_t dcpl, hid_t type, hid_t) {
   hsize_t sizes[H5S_MAX_RANK];
@@ -53,7 +52,7 @@ std::size_t compress(std::size_t bytes, std::size_t* buffer_bytes, void** buffer
 }
 
 std::size_t decompress(std::size_t chunk_bytes, std::size_t bytes, std::size_t* buffer_bytes, void** buffer) {
-  if (chunk_bytes == 0 || chunk_bytes / kMostExpansion > bytes) {
+  if (chunk_bytes == 0 || chunk_bytes / kLzfMostExpansion > bytes) {
     return refuse("an lzf chunk declares more bytes than its data can hold");
   }
   void* output = std::malloc(chunk_bytes);
@@ -80,12 +79,8 @@ std::size_t filter(unsigned flags, std::size_t value_count, const unsigned* valu
 
 }  // namespace
 
-void register_lzf() {
-  if (H5Zfilter_avail(kLzfFilter) > 0) return;
-  const H5Z_class2_t description = {
-      H5Z_CLASS_T_VERS, kLzfFilter, 1, 1, "lzf", nullptr, set_local, filter,
-  };
-  H5Zregister(&description);
+H5Z_class2_t lzf_description() {
+  return {H5Z_CLASS_T_VERS, kLzfFilter, 1, 1, "lzf", nullptr, set_local, filter};
 }
 
 }  // namespace upconv::hdf5

@@ -121,7 +121,7 @@ class Walker {
 
   Handle open_root() {
     const std::string path = root_path();
-    Handle root(H5Oopen(file_.handle.get(), path.empty() ? "/" : path.c_str(), H5P_DEFAULT));
+    Handle root(H5Oopen(file_.handle.get(), path.empty() ? "/" : path.c_str(), access_.get()));
     if (root && H5Iget_type(root.get()) == H5I_GROUP) return root;
     H5Eclear2(H5E_DEFAULT);
     const Handle top = checked(H5Gopen2(file_.handle.get(), "/", H5P_DEFAULT), "open the root group");
@@ -179,7 +179,7 @@ class Walker {
       throw LoadError("is an external link: store the values themselves in this file");
     if (link.type != H5L_TYPE_HARD && link.type != H5L_TYPE_SOFT)
       throw LoadError("is a link of a kind that upconv does not follow");
-    const Handle object(H5Oopen(group, link.name.c_str(), H5P_DEFAULT));
+    const Handle object(H5Oopen(group, link.name.c_str(), access_.get()));
     if (!object) {
       const std::string errors = take_errors();
       throw LoadError(message(link.type == H5L_TYPE_SOFT
@@ -259,6 +259,7 @@ class Walker {
 
   const InputFile& file_;
   const Hdf5ReadOptions& options_;
+  const Handle access_ = inside_the_file();
   Contents contents_;
   std::vector<ObjectKey> ancestors_;
   std::map<ObjectKey, std::string> by_object_;            // dataset -> name of its first entry

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/file.h>
+#include <upconv/framework/hdf5/filters.h>
 #include <upconv/framework/hdf5/hdf5.h>
 #include <upconv/framework/hdf5/lzf.h>
 #include <upconv/framework/message.h>
@@ -93,6 +95,9 @@ void write_entry(hid_t file, const std::string& name, const Tensor& tensor, cons
 
 /// The bytes of the file. Not on the disk, because HDF5 1.10 can crash the process after a write that failed.
 std::vector<std::byte> make_image(const StateDict& weights, const Hdf5WriteOptions& options) {
+  std::optional<RegisteredFilter> lzf;  // before the file, so that nothing is open when it goes again
+  if (options.compression == Hdf5Compression::lzf && H5Zfilter_avail(kLzfFilter) <= 0)
+    lzf.emplace(lzf_description());
   const Handle fcpl = checked(H5Pcreate(H5P_FILE_CREATE), "make properties");
   check(H5Pset_link_creation_order(fcpl.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED),
         "make properties");

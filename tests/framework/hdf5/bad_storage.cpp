@@ -79,6 +79,24 @@ void make_short_gzip_chunk(const std::filesystem::path& path) {
   make_with_chunk(path, dcpl, raw);
 }
 
+/// A file whose chunk of `dims` floats has the filter `id` `times` over, and is stored in `bytes` bytes.
+BadFile chunk_of(std::string name, Dims dims, H5Z_filter_t id, int times, std::size_t bytes,
+                 std::string says) {
+  const auto make = [=](const std::filesystem::path& path) {
+    const Id file = file_with_bias(path);
+    const Id dcpl = chunked(dims);
+    const unsigned level = 4;
+    for (int i = 0; i < times; ++i)
+      ok(H5Pset_filter(dcpl, id, H5Z_FLAG_OPTIONAL, id == H5Z_FILTER_DEFLATE ? 1 : 0, &level));
+    const Id set =
+        dataset(file, "block.weight", H5T_IEEE_F32LE, space_of(dims), nullptr, H5I_INVALID_HID, dcpl);
+    const hsize_t origin[H5S_MAX_RANK] = {};
+    const std::vector<char> raw(bytes, '\x78');
+    ok(H5Dwrite_chunk(set, H5P_DEFAULT, 0, origin, raw.size(), raw.data()));
+  };
+  return {std::move(name), make, "block.weight", std::move(says)};
+}
+
 /// The reader's own lzf filter would put the parameter right, so a stand-in makes the file.
 void make_bad_lzf_chunk(const std::filesystem::path& path, unsigned declared, const std::vector<char>& raw) {
   constexpr H5Z_filter_t kLzf = 32000;
@@ -187,6 +205,18 @@ std::vector<BadFile> bad_storage() {
          make_with_chunk(path, chunked({2, 3}), std::vector<char>(8));
        },
        "block.weight", "1 chunks of 24 bytes take 8 in the file"},
+      chunk_of("ShorterThanItsChecksum", {2, 3}, H5Z_FILTER_FLETCHER32, 1, 3,
+               "a chunk has 3 bytes in the file, shorter than the filter fletcher32 makes any"),
+      chunk_of("ShorterThanAnyGzip", {2, 3}, H5Z_FILTER_DEFLATE, 1, 8,
+               "a chunk has 8 bytes in the file, shorter than the filter gzip(4) makes any"),
+      chunk_of("LongerThanItsFilterMakes", {2, 3}, H5Z_FILTER_FLETCHER32, 1, 4000,
+               "a chunk of 24 bytes has 4000 in the file, more than its filters can make of it"),
+      chunk_of("GzipBomb", {40'000'000}, H5Z_FILTER_DEFLATE, 1, 144,
+               "made to fill the memory: a chunk of 160000000 bytes has 144 in the file"),
+      chunk_of("GzipBombInStages", {300'000'000}, H5Z_FILTER_DEFLATE, 3, 144,
+               "made to fill the memory: a chunk of 1200000000 bytes has 144 in the file"),
+      chunk_of("LzfBombOfAChunk", {40'000'000}, 32000, 1, 144,
+               "made to fill the memory: a chunk of 160000000 bytes has 144 in the file"),
       {"ShortGzipChunk", make_short_gzip_chunk, "block.weight", "a chunk decodes to 8 bytes instead of 24"},
       {"PartlyWritten", make_partly_written, "block.weight",
        "has shape [2,3] in 2 chunks, but the file stores 1 of them"},
