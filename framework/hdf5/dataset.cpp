@@ -113,10 +113,9 @@ void describe_dataset(hid_t dataset, std::uint64_t file_bytes, const Hdf5ReadOpt
   found.type = stored;
 }
 
-Tensor read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found) {
+void read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found, TensorView values) {
   const Hdf5Entry& entry = found.entry;
-  Tensor values = Tensor::empty(entry.shape, found.type->dtype);
-  if (values.numel() == 0) return values;
+  if (values.numel() == 0) return;
   // Before the dataset, so that none is open when the filter goes again.
   std::optional<RegisteredFilter> lzf;
   const bool uses_lzf = std::ranges::find(entry.filters, "lzf") != entry.filters.end();
@@ -137,10 +136,9 @@ Tensor read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found) {
               "make a shape");
   const bool same_size = found.type->bytes == size_of(values.dtype());
   std::vector<std::byte> raw(same_size ? 0 : static_cast<std::size_t>(values.numel()) * found.type->bytes);
-  auto* target = same_size ? static_cast<std::byte*>(values.view().raw()) : raw.data();
+  auto* target = same_size ? static_cast<std::byte*>(values.raw()) : raw.data();
   check(H5Dread(dataset.get(), type.get(), space.get(), H5S_ALL, H5P_DEFAULT, target), "read a dataset");
   decode(*found.type, target, values);
-  return values;
 }
 
 }  // namespace upconv::hdf5

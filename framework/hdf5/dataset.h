@@ -20,7 +20,8 @@ struct Found {
 /// filled in what it found before.
 void describe_dataset(hid_t dataset, std::uint64_t file_bytes, const Hdf5ReadOptions& options, Found& found);
 
-/// The values of a dataset that describe_dataset accepted. Throws: LoadError.
-Tensor read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found);
+/// Reads a dataset that describe_dataset accepted into `values`, which has its shape and dtype.
+/// Throws: LoadError.
+void read_dataset(hid_t file, std::uint64_t file_bytes, const Found& found, TensorView values);
 
 }  // namespace upconv::hdf5

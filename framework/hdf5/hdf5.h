@@ -12,6 +12,19 @@
 
 namespace upconv {
 
+/// The process of its own in which a file is read with `Hdf5ReadOptions::isolate`.
+struct Hdf5Isolation {
+  /// Longest that opening the file, or reading one entry, may take; a second more for every 16 MiB of the
+  /// file.
+  double seconds = 30;
+  /// Most memory (address space) of the process. 0: 1 GiB, and beyond it four times the entry that it reads
+  /// and twice the file.
+  std::uint64_t memory_bytes = 0;
+  /// The program upconv-read-hdf5 of this upconv. Empty: the environment variable UPCONV_READ_HDF5, else
+  /// beside this program or library, in ../libexec/upconv of it, or where upconv was to be installed.
+  std::filesystem::path program = {};
+};
+
 /// Where in a file the weights stand, and how much of a file to believe. Nothing is guessed: what is stripped
 /// here is told in the notes of the StateDict or LoadReport.
 struct Hdf5ReadOptions {
@@ -20,6 +33,10 @@ struct Hdf5ReadOptions {
   std::string prefix = {};
   /// Without it, files are read on file systems that cannot lock, and while they are being written.
   bool file_locking = true;
+  /// Read the file in a process of its own: should it crash the HDF5 library, or hang it, that is a
+  /// LoadError.
+  bool isolate = false;
+  Hdf5Isolation isolation = {};
 
   std::uint64_t max_tensor_bytes = std::uint64_t{1} << 40;  ///< Most bytes that one entry may declare.
   std::size_t max_entries = 1'000'000;                      ///< Most links, groups included, in one file.
@@ -48,11 +65,11 @@ struct Hdf5Entry {
 /// DType: as stored: f32, f16, bf16 (also as uint16 or opaque bits marked `torch_dtype = "bfloat16"`), f64;
 /// integers and bools become i64. Either byte order; gzip, shuffle, fletcher32, szip, scale-offset, n-bit,
 /// lzf.
-/// Execution: one call at a time in a process. Registers the lzf filter with the HDF5 library and takes
-/// external links out of it, for good.
+/// Execution: one call at a time in a process, but for those with `isolate`, which run at once. A call leaves
+/// the HDF5 library as it was.
 /// Throws: LoadError naming the file and every entry that it refuses; ArgumentError on a bad option;
-/// std::bad_alloc. docs/hdf5_format.md tells what is refused, and that damaged or hostile files can still
-/// crash the HDF5 library itself.
+/// std::bad_alloc. docs/hdf5_format.md tells what is refused, and that without `isolate` damaged or hostile
+/// files can still crash the HDF5 library itself.
 StateDict read_hdf5(const std::filesystem::path& path, const Hdf5ReadOptions& options = {});
 
 /// As `module.load(read_hdf5(path))`, but compares names, shapes and types before it reads any values, and

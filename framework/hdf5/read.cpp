@@ -4,8 +4,8 @@
 #include <unordered_set>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5/file.h>
 #include <upconv/framework/hdf5/hdf5.h>
+#include <upconv/framework/hdf5/source.h>
 #include <upconv/framework/message.h>
 
 namespace upconv {
@@ -13,7 +13,9 @@ namespace upconv {
 namespace {
 
 namespace fs = std::filesystem;
+using hdf5::Contents;
 using hdf5::Found;
+using hdf5::Source;
 
 std::string entry_line(const Hdf5Entry& entry, std::string_view problem) {
   const bool nested = entry.path != '/' + entry.name;
@@ -26,34 +28,17 @@ std::string entry_line(const Hdf5Entry& entry, std::string_view problem) {
   throw LoadError(message("cannot read '", printable(path.string()), "': ", why));
 }
 
-/// Runs `body` with errors of the whole file named after it.
-template <class Body>
-auto naming_file(const fs::path& path, const Body& body) {
+std::unique_ptr<Source> open_source(const fs::path& path, const Hdf5ReadOptions& options) {
   try {
-    return body();
+    return options.isolate ? hdf5::open_isolated(path, options) : hdf5::open_here(path, options);
   } catch (const LoadError& error) {
     fail(path, error.what());
   }
 }
 
-/// An open file and what it holds.
-struct Source {
-  hdf5::InputFile file;
-  hdf5::Contents contents;
-};
-
-Source open_source(const fs::path& path, const Hdf5ReadOptions& options) {
-  return naming_file(path, [&] {
-    Source source;
-    source.file = hdf5::open_input(path, options.file_locking);
-    source.contents = hdf5::walk(source.file, options);
-    return source;
-  });
-}
-
 /// A prefix that no name has is a mistake worth telling at once.
-void check_prefix(const fs::path& path, const Source& source, const Hdf5ReadOptions& options) {
-  if (options.prefix.empty() || !source.contents.entries.empty()) return;
+void check_prefix(const fs::path& path, const Contents& contents, const Hdf5ReadOptions& options) {
+  if (options.prefix.empty() || !contents.entries.empty()) return;
   fail(path, message("no name in it starts with the prefix '", printable(options.prefix), '\''));
 }
 
@@ -72,16 +57,19 @@ void refuse_problems(const fs::path& path, const std::vector<Found>& entries) {
   fail(path, text);
 }
 
-Tensor read_values(const fs::path& path, const Source& source, const Found& found) {
+Tensor read_values(const fs::path& path, Source& source, std::size_t index) {
+  const Hdf5Entry& entry = source.contents().entries[index].entry;
   try {
-    return hdf5::read_dataset(source.file.handle.get(), source.file.bytes, found);
+    Tensor values = Tensor::empty(entry.shape, *entry.dtype);
+    source.read(index, values);
+    return values;
   } catch (const LoadError& error) {
-    fail(path, entry_line(found.entry, error.what()));
+    fail(path, entry_line(entry, error.what()));
   }
 }
 
 /// Turns what is missing, but is a group or a refused entry in the file, into a mismatch that says so.
-void explain_missing(LoadReport& report, const hdf5::Contents& contents) {
+void explain_missing(LoadReport& report, const Contents& contents) {
   std::unordered_map<std::string_view, std::string> reasons;
   for (const std::string& group : contents.groups)
     reasons.emplace(group, message(printable(group), " expected a dataset, got a group"));
@@ -105,26 +93,25 @@ void explain_missing(LoadReport& report, const hdf5::Contents& contents) {
 }  // namespace
 
 std::vector<Hdf5Entry> list_hdf5(const fs::path& path, const Hdf5ReadOptions& options) {
-  const hdf5::LibraryScope library;
-  Source source = open_source(path, options);
-  check_prefix(path, source, options);
+  const std::unique_ptr<Source> source = open_source(path, options);
+  check_prefix(path, source->contents(), options);
   std::vector<Hdf5Entry> entries;
-  for (Found& found : source.contents.entries)
-    entries.push_back(std::move(found.entry));
+  for (const Found& found : source->contents().entries)
+    entries.push_back(found.entry);
   return entries;
 }
 
 StateDict read_hdf5(const fs::path& path, const Hdf5ReadOptions& options) {
-  const hdf5::LibraryScope library;
-  const Source source = open_source(path, options);
-  check_prefix(path, source, options);
-  refuse_problems(path, source.contents.entries);
+  const std::unique_ptr<Source> source = open_source(path, options);
+  const Contents& contents = source->contents();
+  check_prefix(path, contents, options);
+  refuse_problems(path, contents.entries);
   StateDict weights;
   weights.set_source(path.string());
-  for (const std::string& note : source.contents.notes)
+  for (const std::string& note : contents.notes)
     weights.add_note(note);
-  for (const Found& found : source.contents.entries)
-    weights.insert(found.entry.name, read_values(path, source, found));
+  for (std::size_t i = 0; i < contents.entries.size(); ++i)
+    weights.insert(contents.entries[i].entry.name, read_values(path, *source, i));
   return weights;
 }
 
@@ -133,18 +120,18 @@ LoadReport load_hdf5(Module& module, const fs::path& path, const LoadOptions& lo
   StateDict weights;
   LoadReport report;
   {
-    const hdf5::LibraryScope library;
-    const Source source = open_source(path, read_options);
-    check_prefix(path, source, read_options);
+    const std::unique_ptr<Source> source = open_source(path, read_options);
+    const Contents& contents = source->contents();
+    check_prefix(path, contents, read_options);
     std::vector<EntrySpec> offered;
-    for (const Found& found : source.contents.entries) {
+    for (const Found& found : contents.entries) {
       if (found.entry.problem.empty())
         offered.push_back({found.entry.name, found.entry.shape, *found.entry.dtype});
     }
     report = module.compare(offered);
     report.source = path.string();
-    report.notes.insert(report.notes.begin(), source.contents.notes.begin(), source.contents.notes.end());
-    explain_missing(report, source.contents);
+    report.notes.insert(report.notes.begin(), contents.notes.begin(), contents.notes.end());
+    explain_missing(report, contents);
     if (report.has_errors(load_options.strict)) {
       throw LoadError(message("cannot load weights into ", module.display_name(), "\n", report.to_string()));
     }
@@ -152,9 +139,9 @@ LoadReport load_hdf5(Module& module, const fs::path& path, const LoadOptions& lo
     for (EntrySpec& entry : module.entries())
       wanted.insert(std::move(entry.name));
     weights.set_source(path.string());
-    for (const Found& found : source.contents.entries) {
-      if (wanted.contains(found.entry.name))
-        weights.insert(found.entry.name, read_values(path, source, found));
+    for (std::size_t i = 0; i < contents.entries.size(); ++i) {
+      const std::string& name = contents.entries[i].entry.name;
+      if (wanted.contains(name)) weights.insert(name, read_values(path, *source, i));
     }
   }
   // Names were judged above; what the module does not know is left out here already.

@@ -128,6 +128,7 @@ TEST_P(Hdf5Refuse, NamesFileAndDatasetAndLeavesTheModule) {
   EXPECT_THAT(read_text, HasSubstr(path.string()));
   EXPECT_THAT(read_text, HasSubstr(bad.dataset));
   EXPECT_THAT(read_text, HasSubstr(bad.says));
+  EXPECT_EQ(message_of<LoadError>([&] { upconv::read_hdf5(path, {.isolate = true}); }), read_text);
   if (bad.dataset.empty()) {
     EXPECT_THROW(upconv::list_hdf5(path), LoadError);
   }
