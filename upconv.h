@@ -9,6 +9,7 @@
 #include <upconv/framework/shape.h>
 #include <upconv/framework/state_dict.h>
 #include <upconv/framework/tensor.h>
+#include <upconv/framework/version.h>
 #include <upconv/layers/activation.h>
 #include <upconv/layers/batch_norm2d.h>
 #include <upconv/layers/conv2d.h>
