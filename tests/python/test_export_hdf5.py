@@ -276,7 +276,7 @@ class Lazy(Mapping):
 
     def __getitem__(self, name: str) -> torch.Tensor:
         self.made += 1
-        return torch.full((1000,), float(self.names.index(name)))
+        return torch.full((100_000,), float(self.names.index(name)))
 
     def __iter__(self):
         return iter(self.names)
@@ -291,7 +291,7 @@ class LazyMappings(ExportTest):
         self.assertEqual(report.tied, {})
         with h5py.File(self.path, "r") as file:
             for i in range(count):
-                np.testing.assert_array_equal(file[f"w{i}"][()], np.full(1000, i), f"w{i}")
+                np.testing.assert_array_equal(file[f"w{i}"][()], np.full(100_000, i), f"w{i}")
 
     def test_tensors_made_at_each_look(self) -> None:
         entries = Lazy(8)
@@ -312,7 +312,7 @@ class LazyMappings(ExportTest):
         self.check(Halves(8), 8)
 
     def test_an_npz_file(self) -> None:
-        np.savez(self.folder / "w.npz", **{f"w{i}": np.full(1000, float(i)) for i in range(8)})
+        np.savez(self.folder / "w.npz", **{f"w{i}": np.full(100_000, float(i)) for i in range(8)})
 
         class Npz(Lazy):
             def __getitem__(inner, name: str) -> torch.Tensor:
@@ -328,7 +328,7 @@ class LazyMappings(ExportTest):
                 self.names = [f"w{i}_{part}" for i in range(8) for part in ("orig", "mask")]
 
             def __getitem__(self, name: str) -> torch.Tensor:
-                return torch.full((1000,), float(name[1]) if name.endswith("orig") else 1.0)
+                return torch.full((100_000,), float(name[1]) if name.endswith("orig") else 1.0)
 
         self.check(Pruned(), 8)
 

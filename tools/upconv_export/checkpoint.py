@@ -90,8 +90,8 @@ def _refuse_unknown(path: str | os.PathLike, unpickler: Unpickler) -> None:
 
 def _read(file: BinaryIO, count: int) -> torch.Tensor:
     """The next bytes, uint8 [count or fewer], in memory of their own that is aligned for any dtype."""
-    values = np.empty(count, dtype=np.uint8)
-    return torch.from_numpy(values[:file.readinto(memoryview(values))])
+    values = torch.empty(count, dtype=torch.uint8)
+    return values[:file.readinto(values.numpy())]
 
 
 def _itemsize(dtype: torch.dtype) -> int:

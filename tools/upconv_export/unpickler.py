@@ -10,7 +10,9 @@ Source: pickletools documents the instructions, torch/_utils.py how tensors are 
 
 from __future__ import annotations
 
+import pickle
 import pickletools
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING  # Python 2's names, which protocols 0 to 2 are written with
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Callable
 
@@ -153,7 +155,6 @@ BUILDERS: dict[str, Callable[..., Any]] = {
 }
 
 _KNOWN = HARMLESS | set(UNSTORABLE) | set(BUILDERS) | set(STORAGES)
-_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # Python 2
 
 
 def build(function: Any, arguments: Any) -> Any:
@@ -212,7 +213,8 @@ class Unpickler:
         """What stands for a class or function."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise ValueError("a name that is not text")
-        text = f"{_RENAMED.get(module, module)}.{name}"
+        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        text = f"{module}.{name}"
         if text in DTYPES:
             return DTYPES[text]
         if text not in _KNOWN:
@@ -232,7 +234,9 @@ class Unpickler:
 
     # --- the instructions, named as in pickletools
 
-    def do_proto(self, _: Any) -> None: ...
+    def do_proto(self, version: int) -> None:
+        if version > pickle.HIGHEST_PROTOCOL:
+            raise ValueError(f"version {version} of pickles")
 
     def do_frame(self, _: Any) -> None: ...
 
