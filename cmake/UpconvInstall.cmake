@@ -37,6 +37,16 @@ install(FILES ${PROJECT_BINARY_DIR}/upconv.pc DESTINATION ${CMAKE_INSTALL_LIBDIR
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(PROGRAMS tools/export_hdf5.py DESTINATION ${CMAKE_INSTALL_DATADIR}/upconv)
+install(FILES
+  tools/upconv_export/__init__.py
+  tools/upconv_export/checkpoint.py
+  tools/upconv_export/choose.py
+  tools/upconv_export/file_kinds.py
+  tools/upconv_export/folding.py
+  tools/upconv_export/rules.py
+  tools/upconv_export/tensors.py
+  tools/upconv_export/unpickler.py
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/upconv/upconv_export)
 if(UPCONV_BUILD_TOOLS)
   install(TARGETS upconv-inspect RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
