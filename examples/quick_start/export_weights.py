@@ -1,5 +1,5 @@
 import torch
-from export_hdf5 import export_state_dict  # tools/export_hdf5.py; installed in share/upconv
+from export_hdf5 import export_state_dict  # with PYTHONPATH=$HOME/upconv/share/upconv
 
 torch.manual_seed(0)
 net = torch.nn.Sequential(torch.nn.Conv2d(1, 56, 5, padding=2), torch.nn.PReLU(56))
