@@ -110,13 +110,22 @@ Picture load_original(const fs::path& path, const Picture& small) {
   return original;
 }
 
+/// Calls `work`, which enlarges with `options`, and tells on standard error how far it is.
+template <class Work>
+void with_progress(const Picture& small, EnlargeOptions& options, const Work& work) {
+  Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
+  options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
+  work();
+}
+
 /// Prints the PSNR of both ways to enlarge and writes them beside the original.
 void compare(const Picture& small, const Picture& network, double network_psnr, const Picture& original,
              EnlargeOptions options, const fs::path& output) {
   PsnrY psnr(original);
   options.on_luma = [&](const Rect& area, const Plane& luma) { psnr.add(area, luma); };
-  const Picture bicubic = enlarge(
-      small, [&](const Plane& luma) { return bicubic_x2(luma, options.num_threads); }, options);
+  const auto luma = [&](const Plane& plane) { return bicubic_x2(plane, options.num_threads); };
+  Picture bicubic;
+  with_progress(small, options, [&] { bicubic = enlarge(small, luma, options); });
   const double bicubic_psnr = psnr.decibels();
 
   std::cout << "  PSNR-Y    network " << fixed(network_psnr, 2) << " dB, bicubic " << fixed(bicubic_psnr, 2)
@@ -132,17 +141,16 @@ void compare(const Picture& small, const Picture& network, double network_psnr, 
 /// writing took.
 double enlarge_to_file(const Picture& small, const LumaNetwork& network, EnlargeOptions options,
                        const fs::path& path, const TakeRows& also_take) {
-  Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
-  options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
   PngWriter writer(path, std::int64_t{small.width} * kScale, std::int64_t{small.height} * kScale,
                    small.channels);
   double seconds = 0.0;
-  enlarge(small, std::ref(network), options, [&](const Picture& rows) {
+  const TakeRows take_rows = [&](const Picture& rows) {
     const auto start = std::chrono::steady_clock::now();
     writer.write(rows);
     seconds += seconds_since(start);
     if (also_take) also_take(rows);
-  });
+  };
+  with_progress(small, options, [&] { enlarge(small, std::ref(network), options, take_rows); });
   writer.finish();
   return seconds;
 }

@@ -79,6 +79,20 @@ TEST(Check, LowerPrecisionThanPromisedFails) {
   EXPECT_FALSE(half.check(kNumbers[0]).passed());
 }
 
+TEST(Precision, HasTheSameWordsEverywhere) {
+  const char* names[] = {"fp32", "tf32", "f16", "bf16"};
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    EXPECT_EQ(examples::parse_precision(names[i]).dtype, kNumbers[i].dtype);
+    EXPECT_EQ(examples::parse_precision(names[i]).precision, kNumbers[i].precision);
+  }
+  try {
+    examples::parse_precision("fp16");
+    ADD_FAILURE() << "fp16 was accepted";
+  } catch (const upconv::ArgumentError& error) {
+    EXPECT_STREQ(error.what(), "precision must be fp32, tf32, f16 or bf16, got 'fp16'");
+  }
+}
+
 TEST(Random, IsNormal) {
   const Tensor values = random_normal({300000}, 1);
   double sum = 0, squares = 0;
