@@ -32,9 +32,9 @@ struct TraceEvent {
 
 /// Options of an ExecutionContext.
 struct ExecutionContextOptions {
-  Device device = Device::cpu();
-  Precision precision = Precision::fp32;
-  int num_threads = 0;  ///< CPU threads that kernels use; 0 means every hardware thread.
+  Device device = Device::cpu();          ///< Where modules run.
+  Precision precision = Precision::fp32;  ///< How products of f32 tensors may be computed.
+  int num_threads = 0;                    ///< CPU threads that kernels use; 0 means every hardware thread.
   /// Kernels forced by name, operator -> row, such as {"conv_transpose2d", "cpu.reference"}. Forcing a row
   /// that does not fit the problem throws ArgumentError; `explain` lists the rows.
   std::map<std::string, std::string> kernels = {};
@@ -58,13 +58,17 @@ struct ExecutionContextOptions {
 /// stay until that one is synchronized.
 class ExecutionContext {
  public:
+  /// Finds the device and what it can do; scratch comes with the first run.
   explicit ExecutionContext(ExecutionContextOptions options = {});
 
-  Device device() const { return options_.device; }
-  const DeviceCaps& caps() const { return caps_; }
+  Device device() const { return options_.device; }  ///< Where modules run.
+  const DeviceCaps& caps() const { return caps_; }   ///< What the device can do.
+  /// How products of f32 tensors may be computed.
   Precision precision() const { return options_.precision; }
-  int num_threads() const { return options_.num_threads; }
+  int num_threads() const { return options_.num_threads; }  ///< CPU threads that kernels use.
+  /// Kernels forced by name, operator -> row.
   const std::map<std::string, std::string>& kernels() const { return options_.kernels; }
+  /// What is called for every kernel that runs; may be empty.
   const std::function<void(const TraceEvent&)>& trace() const { return options_.trace; }
   /// GPU: the cudaStream_t that work goes to; null on the CPU.
   void* stream() const;

@@ -19,6 +19,7 @@ enum class DType : std::uint8_t { f32, f16, bf16, f64, i64 };
 std::size_t size_of(DType dtype);
 /// Short name as it stands in problem strings: "f32", "bf16", ...
 std::string_view name_of(DType dtype);
+/// Writes `name_of(dtype)`.
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 /// True for the types that layers compute on: f32, f16, bf16.

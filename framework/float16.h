@@ -8,16 +8,19 @@ namespace upconv {
 /// IEEE 754 binary16 ("half", torch.float16) as storage. Converts exactly to float, and from float rounding
 /// to nearest even; values beyond 65504 become infinity, NaN stays NaN.
 struct Float16 {
-  std::uint16_t bits = 0;
+  std::uint16_t bits = 0;  ///< The stored 16 bits.
 
-  constexpr Float16() = default;
+  constexpr Float16() = default;  ///< Zero.
+  /// The nearest value, ties to even.
   constexpr explicit Float16(float value) : bits(round(value)) {}
+  /// The value that is stored as these bits.
   static constexpr Float16 from_bits(std::uint16_t bits) {
     Float16 result;
     result.bits = bits;
     return result;
   }
 
+  /// The same value, exactly.
   constexpr operator float() const {
     const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16;
     const std::uint32_t exponent = (bits >> 10) & 0x1fu;
@@ -46,16 +49,19 @@ struct Float16 {
 
 /// bfloat16 (torch.bfloat16): the upper half of a float, as storage. Conversions round to nearest even.
 struct BFloat16 {
-  std::uint16_t bits = 0;
+  std::uint16_t bits = 0;  ///< The stored 16 bits.
 
-  constexpr BFloat16() = default;
+  constexpr BFloat16() = default;  ///< Zero.
+  /// The nearest value, ties to even.
   constexpr explicit BFloat16(float value) : bits(round(value)) {}
+  /// The value that is stored as these bits.
   static constexpr BFloat16 from_bits(std::uint16_t bits) {
     BFloat16 result;
     result.bits = bits;
     return result;
   }
 
+  /// The same value, exactly.
   constexpr operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
  private:

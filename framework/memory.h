@@ -16,23 +16,29 @@ class Stream;  // a context's stream and memory pool; the framework's own
 /// Throws: std::bad_alloc on the host, CudaError on a GPU, when the memory cannot be had.
 class Buffer {
  public:
-  static constexpr std::size_t kAlignment = 64;  // a cache line, and the widest SIMD vector of x86-64
+  /// Alignment in bytes: a cache line, and the widest SIMD vector of x86-64.
+  static constexpr std::size_t kAlignment = 64;
 
-  Buffer() = default;
+  Buffer() = default;  ///< No memory: `data()` is null.
   /// GPU memory of this kind belongs to no stream: its release waits until the device is idle.
   Buffer(Device device, std::size_t bytes);
   /// GPU memory from a stream's pool: the stream may use it at once, and its release takes effect where the
   /// stream is then, so that work given to the stream before keeps its memory and nothing waits.
   Buffer(std::shared_ptr<cuda::Stream> stream, Device device, std::size_t bytes);
   ~Buffer();
+  /// Takes the memory over; `other` is left with none.
   Buffer(Buffer&& other) noexcept { swap(other); }
+  /// Takes the memory over; what this held, `other` releases.
   Buffer& operator=(Buffer&& other) noexcept {
     swap(other);
     return *this;
   }
 
+  /// The memory, which on a GPU the host cannot read; null if there is none.
   void* data() const { return data_; }
+  /// Size of the block.
   std::size_t bytes() const { return bytes_; }
+  /// Where the block lies.
   Device device() const { return device_; }
 
  private:

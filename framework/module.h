@@ -24,8 +24,9 @@ namespace upconv {
 class Module {
  public:
   virtual ~Module() = default;
+  /// Takes parameters and children over, loaded and prepared as they are.
   Module(Module&&) noexcept = default;
-  Module& operator=(Module&&) noexcept = default;
+  Module& operator=(Module&&) noexcept = default;  ///< The same; what this module held is gone.
 
   /// Class name, such as "ConvTranspose2d".
   const std::string& type_name() const { return type_name_; }
@@ -56,6 +57,7 @@ class Module {
   /// Throws: StateError, naming them, if there are parameters that neither `load` nor `initialize` has given
   /// a value; DeviceError, CudaError; std::bad_alloc.
   void prepare(ExecutionContext& ctx);
+  /// True between `prepare` and whatever un-prepares.
   bool prepared() const { return prepared_on_.has_value(); }
   /// Throws StateError or DeviceError unless the module is prepared for this context.
   void check_prepared(const ExecutionContext& ctx) const;
@@ -75,12 +77,14 @@ class Module {
   /// True if forward_into may be given the same memory as x and y.
   virtual bool runs_in_place() const { return false; }
 
+  /// Child modules with their names, in order.
   const std::vector<std::pair<std::string, std::unique_ptr<Module>>>& children() const { return children_; }
 
  protected:
+  /// `type_name` is the class's, as messages show it.
   explicit Module(std::string type_name) : type_name_(std::move(type_name)), display_name_(type_name_) {}
 
-  using ParameterId = std::size_t;
+  using ParameterId = std::size_t;  ///< Which parameter of a module, as register_parameter returns it.
   /// Declares a floating-point parameter, filled with `initial` until it is loaded or initialized.
   ParameterId register_parameter(std::string name, const Shape& shape, double initial = 0.0);
   /// Declares an i64 scalar that is loaded and saved but never used (`num_batches_tracked`); may be missing.

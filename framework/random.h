@@ -11,6 +11,7 @@ namespace upconv {
 /// hashed with FNV-1a.
 class RandomStream {
  public:
+  /// The stream of this seed and name, from its beginning.
   RandomStream(std::uint64_t seed, std::string_view name);
 
   /// Every 64-bit number is equally likely.

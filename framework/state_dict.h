@@ -14,28 +14,29 @@ namespace upconv {
 /// silently.
 class StateDict {
  public:
-  using Entry = std::pair<std::string, Tensor>;
+  using Entry = std::pair<std::string, Tensor>;  ///< Name and tensor.
 
   /// Appends an entry. Throws: ArgumentError if the name is empty or already there.
   void insert(std::string name, Tensor tensor);
+  /// True if there is an entry of this name.
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// Null if there is none.
   const Tensor* find(std::string_view name) const;
   /// Throws: ArgumentError, naming the nearest entry, if there is none.
   const Tensor& at(std::string_view name) const;
 
-  std::size_t size() const { return entries_.size(); }
-  bool empty() const { return entries_.empty(); }
-  auto begin() const { return entries_.begin(); }
-  auto end() const { return entries_.end(); }
+  std::size_t size() const { return entries_.size(); }  ///< Number of entries.
+  bool empty() const { return entries_.empty(); }       ///< True without entries.
+  auto begin() const { return entries_.begin(); }       ///< The entries, in the order they were inserted.
+  auto end() const { return entries_.end(); }           ///< Behind the last entry.
 
   /// Where the entries came from, such as a file name, for messages; may be empty.
   const std::string& source() const { return source_; }
-  void set_source(std::string source) { source_ = std::move(source); }
+  void set_source(std::string source) { source_ = std::move(source); }  ///< Says where the entries came from.
 
   /// What the reader changed on the way, such as a stripped prefix; copied into the LoadReport.
   const std::vector<std::string>& notes() const { return notes_; }
-  void add_note(std::string note) { notes_.push_back(std::move(note)); }
+  void add_note(std::string note) { notes_.push_back(std::move(note)); }  ///< Adds a sentence to `notes()`.
 
  private:
   struct Hash {
@@ -51,9 +52,9 @@ class StateDict {
 
 /// Name and spec of one entry that is offered to, or wanted by, a module.
 struct EntrySpec {
-  std::string name;
-  Shape shape;
-  DType dtype = DType::f32;
+  std::string name;          ///< As in the state dict, "decoder.0.weight".
+  Shape shape;               ///< Sizes.
+  DType dtype = DType::f32;  ///< Type of the elements.
 };
 
 /// Options of Module::load and load_hdf5.
@@ -73,7 +74,7 @@ struct LoadReport {
   std::vector<std::string> mismatched;  ///< Wrong shape, type or value; full sentences.
   std::vector<std::string> notes;       ///< Harmless: narrowed types, stripped prefixes.
 
-  bool has_errors(bool strict) const;
+  bool has_errors(bool strict) const;  ///< True if something keeps the weights from being loaded.
   /// The whole report as text, one finding a line; empty if there is nothing to tell.
   std::string to_string() const;
 };

@@ -15,15 +15,17 @@ class ExecutionContext;
 class ConstTensorView {
  public:
   ConstTensorView() = default;  ///< Looks at nothing: `defined()` is false.
+  /// Looks at memory of this description, which the caller keeps alive.
   ConstTensorView(const void* data, TensorSpec spec) : data_(data), spec_(spec), defined_(true) {}
 
+  /// False if there is no tensor, which is not the same as one without elements.
   bool defined() const { return defined_; }
-  const TensorSpec& spec() const { return spec_; }
-  const Shape& shape() const { return spec_.shape; }
-  DType dtype() const { return spec_.dtype; }
-  Device device() const { return spec_.device; }
-  std::int64_t numel() const { return spec_.shape.numel(); }
-  const void* raw() const { return data_; }
+  const TensorSpec& spec() const { return spec_; }            ///< Shape, type and device.
+  const Shape& shape() const { return spec_.shape; }          ///< Sizes.
+  DType dtype() const { return spec_.dtype; }                 ///< Type of the elements.
+  Device device() const { return spec_.device; }              ///< Where the elements lie.
+  std::int64_t numel() const { return spec_.shape.numel(); }  ///< Number of elements.
+  const void* raw() const { return data_; }  ///< The first element, which on a GPU the host cannot read.
 
   /// The elements. Throws: DTypeError unless T is the tensor's type, DeviceError unless it is on the CPU.
   template <Element T>
@@ -35,25 +37,29 @@ class ConstTensorView {
   ConstTensorView reshape(const Shape& shape) const;
 
  protected:
-  void check_access(DType requested) const;
+  void check_access(DType requested) const;  ///< Throws unless the host may read elements of this type here.
 
-  const void* data_ = nullptr;
-  TensorSpec spec_;
-  bool defined_ = false;
+  const void* data_ = nullptr;  ///< First element.
+  TensorSpec spec_;             ///< What is looked at.
+  bool defined_ = false;        ///< Whether anything is.
 };
 
 /// A borrowed tensor whose elements may be written. Converts to ConstTensorView.
 class TensorView : public ConstTensorView {
  public:
-  TensorView() = default;
+  TensorView() = default;  ///< Looks at nothing: `defined()` is false.
+  /// Looks at memory of this description, which the caller keeps alive.
   TensorView(void* data, TensorSpec spec) : ConstTensorView(data, spec) {}
 
+  /// The first element, which on a GPU the host cannot read.
   void* raw() const { return const_cast<void*>(data_); }  // was given to us as void*
+  /// The elements. Throws: DTypeError unless T is the tensor's type, DeviceError unless it is on the CPU.
   template <Element T>
   std::span<T> data() const {
     check_access(dtype_of<T>());
     return {static_cast<T*>(raw()), static_cast<std::size_t>(numel())};
   }
+  /// The same elements under another shape. Throws: ShapeError if the counts differ.
   TensorView reshape(const Shape& shape) const;
 };
 
@@ -68,6 +74,7 @@ class Tensor {
   /// In memory that is ordered by the context's work, on its device: making it and letting it go never wait
   /// for a GPU. Throws: StateError while a CUDA graph is captured.
   static Tensor empty(const Shape& shape, DType dtype, ExecutionContext& ctx);
+  /// Every element is zero.
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu());
   /// Every element is `value`, rounded to `dtype`. Throws: ArgumentError if i64 cannot hold it.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32,
@@ -84,25 +91,29 @@ class Tensor {
     return from(std::span<const std::ranges::range_value_t<Values>>(values), shape);
   }
 
+  /// False if there is no tensor, which is not the same as one without elements.
   bool defined() const { return defined_; }
-  const TensorSpec& spec() const { return spec_; }
-  const Shape& shape() const { return spec_.shape; }
-  DType dtype() const { return spec_.dtype; }
-  Device device() const { return spec_.device; }
-  std::int64_t numel() const { return spec_.shape.numel(); }
+  const TensorSpec& spec() const { return spec_; }            ///< Shape, type and device.
+  const Shape& shape() const { return spec_.shape; }          ///< Sizes.
+  DType dtype() const { return spec_.dtype; }                 ///< Type of the elements.
+  Device device() const { return spec_.device; }              ///< Where the elements lie.
+  std::int64_t numel() const { return spec_.shape.numel(); }  ///< Number of elements.
 
+  /// The tensor, borrowed.
   TensorView view() { return defined_ ? TensorView(buffer_.data(), spec_) : TensorView(); }
+  /// The tensor, borrowed to be read.
   ConstTensorView view() const {
     return defined_ ? ConstTensorView(buffer_.data(), spec_) : ConstTensorView();
   }
-  operator TensorView() { return view(); }
-  operator ConstTensorView() const { return view(); }
+  operator TensorView() { return view(); }             ///< As `view()`.
+  operator ConstTensorView() const { return view(); }  ///< As `view()`.
 
   /// The elements. Throws: DTypeError unless T is the tensor's type, DeviceError unless it is on the CPU.
   template <Element T>
   std::span<T> data() & {
     return view().data<T>();
   }
+  /// The elements, to be read. Throws as the other.
   template <Element T>
   std::span<const T> data() const& {
     return view().data<T>();

@@ -7,10 +7,11 @@ namespace upconv {
 
 /// A version of upconv, in the order of Semantic Versioning: 0.2.0 stands before 0.10.0.
 struct Version {
-  int major;
-  int minor;
-  int patch;
+  int major;  ///< Changes with the interface, from 1.0 on.
+  int minor;  ///< Changes with what is added; before 1.0 with the interface, too.
+  int patch;  ///< Changes with what is mended.
 
+  /// Older versions are less.
   friend constexpr auto operator<=>(const Version&, const Version&) = default;
 };
 

@@ -25,6 +25,7 @@ class Workspace {
   /// Everything taken through a scope is given back when it ends. Scopes nest, and end in reverse order.
   class Scope {
    public:
+    /// Begins here; `workspace` must outlive it.
     explicit Scope(Workspace& workspace);
     ~Scope();
     Scope(const Scope&) = delete;

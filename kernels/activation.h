@@ -10,6 +10,7 @@
 
 namespace upconv::kernels {
 
+/// The elementwise functions that layers and convolutions apply.
 enum class ActivationKind : std::uint8_t { none, relu, leaky_relu, prelu, sigmoid, tanh };
 
 /// "none", "relu", ...
@@ -17,28 +18,32 @@ std::string_view name_of(ActivationKind kind);
 
 /// An elementwise function, as an operator of its own or in the epilogue of a convolution.
 struct Activation {
-  ActivationKind kind = ActivationKind::none;
-  float negative_slope = 0.01f;  ///< leaky_relu: factor for x < 0.
-  ConstTensorView slopes = {};   ///< prelu: [1] or [C], of x's type, on x's device.
+  ActivationKind kind = ActivationKind::none;  ///< Which function.
+  float negative_slope = 0.01f;                ///< leaky_relu: factor for x < 0.
+  ConstTensorView slopes = {};                 ///< prelu: [1] or [C], of x's type, on x's device.
 };
 
 /// y = activation(x) over [outer, channels, inner]; prelu's slope goes by the channel.
 struct ActivationProblem {
-  ActivationKind kind = ActivationKind::relu;
-  std::int64_t outer = 1, channels = 1, inner = 1;
-  std::int64_t slopes = 1;  ///< prelu: 1, or channels.
-  DType dtype = DType::f32;
+  ActivationKind kind = ActivationKind::relu;  ///< Which function.
+  std::int64_t outer = 1;                      ///< Sizes before the channels, multiplied.
+  std::int64_t channels = 1;                   ///< Channels.
+  std::int64_t inner = 1;                      ///< Sizes behind the channels, multiplied.
+  std::int64_t slopes = 1;                     ///< prelu: 1, or channels.
+  DType dtype = DType::f32;                    ///< Of x and y.
 
   /// "relu_o8c32i4096_f32"
   std::string to_string() const;
 };
 
+/// The operands of one call, all on the context's device.
 struct ActivationOperands {
-  ConstTensorView x;
-  Activation activation;
-  TensorView y;  ///< May be x's memory.
+  ConstTensorView x;      ///< [outer, channels, inner]
+  Activation activation;  ///< The function, with its slopes.
+  TensorView y;           ///< May be x's memory.
 };
 
+/// One implementation.
 using ActivationRow = KernelRow<ActivationProblem, ActivationOperands>;
 
 /// The ordered table of a device type.

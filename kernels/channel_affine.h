@@ -12,20 +12,24 @@ namespace upconv::kernels {
 
 /// y = x * scale[c] + shift[c] over [outer, channels, inner]: batch normalisation at inference.
 struct ChannelAffineProblem {
-  std::int64_t outer = 1, channels = 1, inner = 1;
-  DType dtype = DType::f32;
+  std::int64_t outer = 1;     ///< Sizes before the channels, multiplied.
+  std::int64_t channels = 1;  ///< Channels.
+  std::int64_t inner = 1;     ///< Sizes behind the channels, multiplied.
+  DType dtype = DType::f32;   ///< Of x and y.
 
   /// "o8c32i4096_f32"
   std::string to_string() const;
 };
 
+/// The operands of one call, all on the context's device.
 struct ChannelAffineOperands {
-  ConstTensorView x;
+  ConstTensorView x;      ///< [outer, channels, inner]
   ConstTensorView scale;  ///< [channels] f32
   ConstTensorView shift;  ///< [channels] f32
   TensorView y;           ///< May be x's memory.
 };
 
+/// One implementation.
 using ChannelAffineRow = KernelRow<ChannelAffineProblem, ChannelAffineOperands>;
 
 /// The ordered table of a device type.

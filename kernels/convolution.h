@@ -22,25 +22,35 @@ std::string_view name_of(PaddingMode mode);
 /// Transposed: OH = (IH-1)*stride_h - 2*pad_h + dilation_h*(KH-1) + output_pad_h + 1. Widths alike.
 /// Source: torch.nn.functional.conv2d and conv_transpose2d.
 struct ConvProblem {
-  bool transposed = false;
-  std::int64_t n = 1, ci = 1, ih = 1, iw = 1, co = 1, kh = 1, kw = 1;
-  std::int64_t stride_h = 1, stride_w = 1;
-  std::int64_t pad_h = 0, pad_w = 0;
-  std::int64_t output_pad_h = 0, output_pad_w = 0;  ///< Transposed only.
-  std::int64_t dilation_h = 1, dilation_w = 1;
-  std::int64_t groups = 1;
+  bool transposed = false;    ///< Which of the two kinds.
+  std::int64_t n = 1;         ///< Batch.
+  std::int64_t ci = 1;        ///< Channels of x.
+  std::int64_t ih = 1;        ///< Height of x.
+  std::int64_t iw = 1;        ///< Width of x.
+  std::int64_t co = 1;        ///< Channels of y.
+  std::int64_t kh = 1;        ///< Height of the kernel.
+  std::int64_t kw = 1;        ///< Width of the kernel.
+  std::int64_t stride_h = 1;  ///< Step of the kernel over x, or, transposed, over y.
+  std::int64_t stride_w = 1;  ///< The same along the width.
+  std::int64_t pad_h = 0;     ///< Rows added on both sides of x, or, transposed, cut off on both sides of y.
+  std::int64_t pad_w = 0;     ///< The same along the width.
+  std::int64_t output_pad_h = 0;                  ///< Transposed only: rows added to y at its end.
+  std::int64_t output_pad_w = 0;                  ///< The same along the width.
+  std::int64_t dilation_h = 1;                    ///< Distance of the kernel's taps.
+  std::int64_t dilation_w = 1;                    ///< The same along the width.
+  std::int64_t groups = 1;                        ///< Groups of channels that do not mix.
   PaddingMode padding_mode = PaddingMode::zeros;  ///< Ordinary only.
-  DType dtype = DType::f32;
-  Precision precision = Precision::fp32;  ///< Of f32 tensors.
+  DType dtype = DType::f32;                       ///< Of every operand.
+  Precision precision = Precision::fp32;          ///< Of f32 tensors.
 
-  std::int64_t oh() const;
-  std::int64_t ow() const;
-  std::int64_t ci_per_group() const { return ci / groups; }
-  std::int64_t co_per_group() const { return co / groups; }
+  std::int64_t oh() const;                                   ///< Height of the output.
+  std::int64_t ow() const;                                   ///< Width of the output.
+  std::int64_t ci_per_group() const { return ci / groups; }  ///< Input channels of one group.
+  std::int64_t co_per_group() const { return co / groups; }  ///< Output channels of one group.
   /// [Ci, Co/groups, KH, KW] if transposed, else [Co, Ci/groups, KH, KW].
   Shape weight_shape() const;
-  Shape x_shape() const { return {n, ci, ih, iw}; }
-  Shape y_shape() const { return {n, co, oh(), ow()}; }
+  Shape x_shape() const { return {n, ci, ih, iw}; }      ///< [N, Ci, IH, IW]
+  Shape y_shape() const { return {n, co, oh(), ow()}; }  ///< [N, Co, OH, OW]
   /// Floating-point operations, two a product; padding counts, as in PyTorch's counter.
   double flops() const;
 
@@ -52,7 +62,7 @@ struct ConvProblem {
   /// The inverse of to_string. Throws: ArgumentError on any other text.
   static ConvProblem parse(std::string_view text);
 
-  friend bool operator==(const ConvProblem&, const ConvProblem&) = default;
+  friend bool operator==(const ConvProblem&, const ConvProblem&) = default;  ///< Equal in every field.
 };
 
 /// Throws ArgumentError, in PyTorch's words, unless a layer with these channels, kernel, strides and groups
@@ -74,7 +84,7 @@ struct ConvOperands {
   TensorView y;                   ///< [N, Co, OH, OW]
 };
 
-using ConvRow = KernelRow<ConvProblem, ConvOperands>;
+using ConvRow = KernelRow<ConvProblem, ConvOperands>;  ///< One implementation.
 
 /// The ordered table of a device type; one for both kinds of convolution, which share their engine.
 std::span<const ConvRow> convolution_rows(Device::Type type);

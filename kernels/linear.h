@@ -13,10 +13,13 @@ namespace upconv::kernels {
 /// y = x W^T + b with x [rows, in_features], W [out_features, in_features], b [out_features].
 /// Source: torch.nn.functional.linear.
 struct LinearProblem {
-  std::int64_t rows = 1, in_features = 1, out_features = 1;
-  DType dtype = DType::f32;
-  Precision precision = Precision::fp32;
+  std::int64_t rows = 1;                  ///< Rows of x: all but its last dimension, multiplied.
+  std::int64_t in_features = 1;           ///< Size of a row of x.
+  std::int64_t out_features = 1;          ///< Size of a row of y.
+  DType dtype = DType::f32;               ///< Of every operand.
+  Precision precision = Precision::fp32;  ///< Of f32 tensors.
 
+  /// Floating-point operations, two a product.
   double flops() const {
     return 2.0 * static_cast<double>(rows) * static_cast<double>(in_features) *
            static_cast<double>(out_features);
@@ -25,6 +28,7 @@ struct LinearProblem {
   std::string to_string() const;
 };
 
+/// The operands of one call, all on the context's device.
 struct LinearOperands {
   ConstTensorView x;       ///< [rows, in_features]
   ConstTensorView weight;  ///< [out_features, in_features]
@@ -32,6 +36,7 @@ struct LinearOperands {
   TensorView y;            ///< [rows, out_features]
 };
 
+/// One implementation.
 using LinearRow = KernelRow<LinearProblem, LinearOperands>;
 
 /// The ordered table of a device type.

@@ -14,10 +14,12 @@ namespace upconv::kernels {
 /// Whether a kernel can compute a problem, and if not, why. The reason is static text, so a verdict never
 /// allocates.
 struct Verdict {
-  bool supported = true;
-  std::string_view reason = {};
+  bool supported = true;         ///< Whether it can.
+  std::string_view reason = {};  ///< Why not; empty if it can.
 
+  /// It can.
   static constexpr Verdict yes() { return {}; }
+  /// It cannot, for this reason.
   static constexpr Verdict no(std::string_view reason) { return {false, reason}; }
 };
 
@@ -26,9 +28,11 @@ struct Verdict {
 template <class Problem, class Operands>
 struct KernelRow {
   std::string_view name;  ///< "cpu.direct", "cuda.direct_tma.tf32.sm90"; a literal, so a zero byte follows.
+  /// Whether it computes the problem on a device that can do this.
   Verdict (*supports)(const Problem& problem, const DeviceCaps& caps);
   /// Scratch bytes that launch takes from the context's workspace.
   std::size_t (*workspace_bytes)(const Problem& problem, const ExecutionContext& ctx);
+  /// Computes the problem; on a GPU, queues it in the context's stream.
   void (*launch)(const Problem& problem, const Operands& operands, ExecutionContext& ctx);
 };
 

@@ -24,9 +24,11 @@ class ActivationLayer : public Module {
   virtual bool fits_epilogue(const Shape&) const { return true; }
 
  protected:
+  /// A layer of this class name that applies this function.
   ActivationLayer(std::string type_name, kernels::ActivationKind kind)
       : Module(std::move(type_name)), kind_(kind) {}
 
+  /// Which function it applies.
   kernels::ActivationKind kind() const { return kind_; }
 
  private:
@@ -44,12 +46,13 @@ class ReLU : public ActivationLayer {
 
 /// Options of LeakyReLU; names and defaults are torch.nn.LeakyReLU's.
 struct LeakyReLUOptions {
-  double negative_slope = 0.01;
+  double negative_slope = 0.01;  ///< Factor for x < 0.
 };
 
 /// x if x >= 0, else negative_slope * x. Source: torch.nn.LeakyReLU.
 class LeakyReLU : public ActivationLayer {
  public:
+  /// Throws: ArgumentError on impossible options.
   explicit LeakyReLU(const LeakyReLUOptions& options = {});
   kernels::Activation activation() const override;
 
@@ -59,8 +62,8 @@ class LeakyReLU : public ActivationLayer {
 
 /// Options of PReLU; names and defaults are torch.nn.PReLU's.
 struct PReLUOptions {
-  std::int64_t num_parameters = 1;
-  double init = 0.25;
+  std::int64_t num_parameters = 1;  ///< Slopes: 1, or one for each channel.
+  double init = 0.25;               ///< Every slope's initial value.
 };
 
 /// x if x >= 0, else weight * x, with one learnt slope for all, or one for each channel (dimension 1, as in
@@ -68,6 +71,7 @@ struct PReLUOptions {
 /// Source: torch.nn.PReLU.
 class PReLU : public ActivationLayer {
  public:
+  /// Throws: ArgumentError on impossible options.
   explicit PReLU(const PReLUOptions& options = {});
   TensorSpec output_spec(const TensorSpec& x) const override;
   kernels::Activation activation() const override;

@@ -9,10 +9,10 @@ namespace upconv {
 
 /// Options of BatchNorm2d; names and defaults are torch.nn.BatchNorm2d's.
 struct BatchNorm2dOptions {
-  std::int64_t num_features = 0;
-  double eps = 1e-5;
-  double momentum = 0.1;  ///< Training only; accepted so that options can be copied from PyTorch.
-  bool affine = true;
+  std::int64_t num_features = 0;    ///< Channels.
+  double eps = 1e-5;                ///< Added to the variance.
+  double momentum = 0.1;            ///< Training only; accepted so that options can be copied from PyTorch.
+  bool affine = true;               ///< With weight and bias.
   bool track_running_stats = true;  ///< Must be true: inference normalises with the running statistics.
 };
 
@@ -23,6 +23,7 @@ struct BatchNorm2dOptions {
 /// Source: torch.nn.BatchNorm2d in eval mode.
 class BatchNorm2d : public Module {
  public:
+  /// Throws: ArgumentError on impossible options.
   explicit BatchNorm2d(const BatchNorm2dOptions& options);
 
   TensorSpec output_spec(const TensorSpec& x) const override;

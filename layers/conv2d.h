@@ -6,14 +6,14 @@ namespace upconv {
 
 /// Options of Conv2d; names and defaults are torch.nn.Conv2d's.
 struct Conv2dOptions {
-  std::int64_t in_channels = 0;
-  std::int64_t out_channels = 0;
-  Size2d kernel_size = 0;
-  Size2d stride = 1;
-  Size2d padding = 0;
-  Size2d dilation = 1;
-  std::int64_t groups = 1;
-  bool bias = true;
+  std::int64_t in_channels = 0;                   ///< Ci.
+  std::int64_t out_channels = 0;                  ///< Co.
+  Size2d kernel_size = 0;                         ///< KH, KW.
+  Size2d stride = 1;                              ///< Step of the kernel over the input.
+  Size2d padding = 0;                             ///< Rows and columns added on both sides of the input.
+  Size2d dilation = 1;                            ///< Distance of the kernel's taps.
+  std::int64_t groups = 1;                        ///< Groups of channels that do not mix.
+  bool bias = true;                               ///< With a bias.
   PaddingMode padding_mode = PaddingMode::zeros;  ///< zeros, reflect or replicate.
 };
 
@@ -26,6 +26,7 @@ struct Conv2dOptions {
 /// prepared. Source: torch.nn.Conv2d.
 class Conv2d : public ConvolutionLayer {
  public:
+  /// Throws: ArgumentError on impossible options.
   explicit Conv2d(const Conv2dOptions& options);
 };
 

@@ -9,9 +9,9 @@ namespace upconv {
 
 /// Options of Linear; names and defaults are torch.nn.Linear's.
 struct LinearOptions {
-  std::int64_t in_features = 0;
-  std::int64_t out_features = 0;
-  bool bias = true;
+  std::int64_t in_features = 0;   ///< Size of x's last dimension.
+  std::int64_t out_features = 0;  ///< Size of y's last dimension.
+  bool bias = true;               ///< With a bias.
 };
 
 /// Fully connected layer: y = x W^T + b over the last dimension.
@@ -22,6 +22,7 @@ struct LinearOptions {
 /// prepared. Source: torch.nn.Linear.
 class Linear : public Module {
  public:
+  /// Throws: ArgumentError on impossible options.
   explicit Linear(const LinearOptions& options);
 
   TensorSpec output_spec(const TensorSpec& x) const override;

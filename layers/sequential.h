@@ -17,6 +17,7 @@ namespace upconv {
 /// Source: torch.nn.Sequential.
 class Sequential : public Module {
  public:
+  /// A chain without modules, the identity.
   Sequential() : Module("Sequential") {}
 
   /// Moves `module` in under the next number. Returns *this, so that calls can be chained.
@@ -33,10 +34,13 @@ class Sequential : public Module {
     return *this;
   }
 
+  /// Number of children.
   std::size_t size() const { return children().size(); }
+  /// True without children.
   bool empty() const { return children().empty(); }
   /// Throws: ArgumentError if there is no such child.
   Module& operator[](std::size_t index) const;
+  /// The child of this name. Throws: ArgumentError if there is none.
   Module& operator[](std::string_view name) const;
 
   TensorSpec output_spec(const TensorSpec& x) const override;

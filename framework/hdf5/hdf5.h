@@ -36,7 +36,7 @@ struct Hdf5ReadOptions {
   /// Read the file in a process of its own: should it crash the HDF5 library, or hang it, that is a
   /// LoadError.
   bool isolate = false;
-  Hdf5Isolation isolation = {};
+  Hdf5Isolation isolation = {};  ///< How, with `isolate`.
 
   std::uint64_t max_tensor_bytes = std::uint64_t{1} << 40;  ///< Most bytes that one entry may declare.
   std::size_t max_entries = 1'000'000;                      ///< Most links, groups included, in one file.
@@ -47,9 +47,9 @@ struct Hdf5ReadOptions {
 
 /// One entry of a weight file, from its metadata. What could not be found out is left empty or zero.
 struct Hdf5Entry {
-  std::string name;  ///< As the state dict has it: dotted, without root group and prefix.
-  std::string path;  ///< As the file has it: "/features/0/weight".
-  Shape shape;
+  std::string name;                  ///< As the state dict has it: dotted, without root group and prefix.
+  std::string path;                  ///< As the file has it: "/features/0/weight".
+  Shape shape;                       ///< Sizes.
   std::optional<DType> dtype;        ///< What read_hdf5 makes of it; nothing if it is refused for its type.
   std::string stored_type;           ///< "float32", "bfloat16", "uint8", "variable-length string", ...
   std::string layout;                ///< "compact", "contiguous", "chunked", "virtual".
@@ -81,12 +81,13 @@ LoadReport load_hdf5(Module& module, const std::filesystem::path& path, const Lo
 /// cannot be opened, has more links than `options.max_entries`, or no name with `options.prefix`.
 std::vector<Hdf5Entry> list_hdf5(const std::filesystem::path& path, const Hdf5ReadOptions& options = {});
 
+/// How chunks are compressed: with gzip any reader opens them, lzf is faster.
 enum class Hdf5Compression : std::uint8_t { none, gzip, lzf };
 
 /// How entries are stored. Scalars and empty tensors are never compressed.
 struct Hdf5WriteOptions {
-  Hdf5Compression compression = Hdf5Compression::none;
-  int gzip_level = 4;       ///< 0 to 9.
+  Hdf5Compression compression = Hdf5Compression::none;  ///< Of every entry.
+  int gzip_level = 4;                                   ///< 0 to 9.
   bool shuffle = false;     ///< Group the bytes of equal weight, which packs floats better.
   bool fletcher32 = false;  ///< Add checksums, which are verified on reading.
 };
