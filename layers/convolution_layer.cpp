@@ -67,6 +67,7 @@ std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContex
 }
 
 void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
+  layer_.finite_weight = kernels::is_finite(parameter(weight_));
   kernels::ConvProblem problem = layer_;
   problem.dtype = parameter(weight_).dtype();
   problem.precision = ctx.precision();
