@@ -2,7 +2,7 @@
 """Says why tests skipped, and fails if one skipped for a reason that is not allowed.
 
     ctest --output-junit tests.xml --test-output-size-passed 1000000
-    python3 tools/check_skips.py tests.xml
+    python3 tools/check_skips.py tests.xml [...]
 
 Reasons are read from what tests print: GoogleTest's GTEST_SKIP, unittest's skips (those inside a test that passed, too)
 and a line "SKIPPED: why" of a script. Prints how many skipped for each reason. Exit status: 0 if all may, else 1.
@@ -23,9 +23,9 @@ ONE_GPU = re.compile(r"^fewer than two CUDA devices here$|^the devices differ$")
 # What a build, a kernel or a version of a library cannot do, wherever it runs.
 NOT_APPLICABLE = (
     re.compile(r"^this build's malloc cannot be counted$"),  # a sanitizer's
-    re.compile(r"^this build holds no code for sm_90a$"),
+    re.compile(r"^this build holds no code for sm_\w+$"),
     re.compile(r"^[\w.]+ supports none of these cases$|^the row does not support every layer$"),
-    re.compile(r"^this PyTorch has no "),
+    re.compile(r"^this PyTorch has no |^this library reads such files$"),
     re.compile(r"^there is a GPU here$"),  # a test of machines without
 )
 
@@ -71,15 +71,16 @@ def is_allowed(reason: str, lacking: set[str], gpus: int) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("junit", help="the file that ctest --output-junit wrote")
+    parser.add_argument("junit", nargs="+", help="a file that ctest --output-junit wrote")
     parser.add_argument("--lacking", default="", metavar="PACKAGES",
                         help="packages that this distribution lacks: a reason that names one is allowed")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs of this machine: with one, its tests must run")
     arguments = parser.parse_args()
 
     tests_by_reason: dict[str, list[str]] = defaultdict(list)
-    for skip in read_skips(arguments.junit):
-        tests_by_reason[skip.reason].append(skip.test)
+    for path in arguments.junit:
+        for skip in read_skips(path):
+            tests_by_reason[skip.reason].append(skip.test)
     refused = {reason: tests for reason, tests in tests_by_reason.items()
                if not is_allowed(reason, set(arguments.lacking.split()), arguments.gpus)}
     print(f"skipped: {sum(map(len, tests_by_reason.values()))} tests")

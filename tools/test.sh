@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is needed, builds, and runs every test: the release build (with CUDA where the toolkit is found; tests
 # that need a GPU skip where there is none), the same tests under AddressSanitizer and UndefinedBehaviorSanitizer, those
-# with threads under ThreadSanitizer in a build by Clang, the installed package, and the style checks. Runs on a bare
-# Debian 12 or Ubuntu 24.04, as root or with sudo.
+# with threads under ThreadSanitizer in a build by Clang, the CPU kernels for 64-bit Arm under qemu, the installed package,
+# and the style checks. Runs on a bare Debian 12 or Ubuntu 24.04, as root or with sudo.
 #
 #   bash tools/test.sh                       everything
-#   bash tools/test.sh --quick               without the sanitizers
+#   bash tools/test.sh --quick               without the sanitizers and Arm
 #   bash tools/test.sh --quick -- -R Conv    what follows -- goes to ctest
 #
 # The exit status is 0 only if everything was built, every test passed, and tests skipped only for reasons that
@@ -44,9 +44,15 @@ fi
 all=$PWD/build/all
 mkdir -p "$all"
 : >"$all/CTestTestfile.cmake"
+lacks() {  # lacks PART PACKAGE...: says so and succeeds if the distribution has not all that PART needs
+  local package
+  for package in "${@:2}"; do
+    [[ " $lacking " == *" $package "* ]] && echo "test: without $1: this distribution lacks $package" && return
+  done
+  return 1
+}
 for configuration in "${configurations[@]}"; do
-  if [[ $configuration == tsan && " $lacking " =~ \ (clang-14|libomp-14-dev)\  ]]; then
-    echo "test: without tsan: this distribution lacks ${BASH_REMATCH[1]}"
+  if [[ $configuration == tsan ]] && lacks tsan clang-14 libomp-14-dev; then
     continue
   fi
   echo "test: building $configuration (the log is build/$configuration.log)"
@@ -61,6 +67,16 @@ for configuration in "${configurations[@]}"; do
   echo "test: built $configuration in $SECONDS s"
   echo "subdirs(../$configuration)" >>"$all/CTestTestfile.cmake"
 done
+junit=build/test.xml
+junit_aarch64=build/test_aarch64.xml
+rm -f $junit $junit_aarch64
+if [[ ${#configurations[@]} -gt 1 ]] && ! lacks aarch64 g++-aarch64-linux-gnu qemu-user; then
+  cat >>"$all/CTestTestfile.cmake" <<END
+add_test(aarch64 bash -o pipefail -c [[bash "\$0" --output-junit "\$1" --test-output-size-passed 1000000 2>&1 |
+  sed 's/^/  /']] "$PWD/tools/test_aarch64.sh" "$PWD/$junit_aarch64")
+set_tests_properties(aarch64 PROPERTIES TIMEOUT 1500 PROCESSORS 2)
+END
+fi
 python3 tools/check_test_names.py "$all"
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-detect_stack_use_after_return=1:strict_string_checks=1}
@@ -70,16 +86,17 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS-ignore_noninstrumented_modules=1}
 export OMP_TOOL_LIBRARIES=${OMP_TOOL_LIBRARIES-/usr/lib/llvm-14/lib/libarcher.so}
 log=build/test.log
-junit=build/test.xml
-rm -f $junit
 status=0
-# Reasons for skipping come before ctest's summary, which thus is the end.
+# Reasons for skipping come before ctest's summary, which thus is the end. (The summary of the ctest inside the test
+# aarch64 is indented, or this would take it for the end.)
 ctest --test-dir "$all" --output-on-failure --no-tests=error --no-label-summary --parallel "$(nproc)" \
   --output-junit "$PWD/$junit" --test-output-size-passed 1000000 "$@" 2>&1 |
   tee $log | sed -u '/^[0-9]*% tests passed/,$d' || status=$?
 skips=0
 if [[ -f $junit ]]; then
-  python3 tools/check_skips.py $junit --lacking "$lacking" --gpus "$gpus" || skips=$?
+  junits=($junit)
+  [[ ! -f $junit_aarch64 ]] || junits+=($junit_aarch64)
+  python3 tools/check_skips.py "${junits[@]}" --lacking "$lacking" --gpus "$gpus" || skips=$?
   echo
 fi
 sed -n '/^[0-9]*% tests passed/,$p' $log | sed '/^The following tests did not run:/,/^$/d'
