@@ -44,12 +44,13 @@ def kind_of(head: bytes) -> str | None:
         return ("JSON, not the weights: an index names the files that hold them, anything else may be a server's "
                 "error message; look into the file")
     if head[257:262] == b"ustar":
-        return "a tar archive: " + _UNPACK + "; if torch.save of PyTorch 0.1 wrote it, load and save it with PyTorch 1 first"
+        return ("a tar archive: " + _UNPACK
+                + "; if torch.save of PyTorch 0.1 wrote it, load and save it with PyTorch 1 first")
     if head[4:8] == b"TFL3":
         return "a TensorFlow Lite model; " + _CHECKPOINT
     if is_onnx(head):
-        return ("an ONNX model, which holds a graph beside the weights: export the PyTorch model that it was made from, "
-                "with export_state_dict(model.state_dict(), path)")
+        return ("an ONNX model, which holds a graph beside the weights: export the PyTorch model that it was "
+                "made from, with export_state_dict(model.state_dict(), path)")
     return None
 
 
