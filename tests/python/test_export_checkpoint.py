@@ -250,6 +250,12 @@ class Safetensors(CheckpointTest):
         self.assertTrue(torch.equal(loaded["h"], half))
         self.assertEqual((loaded["n"].item(), loaded["n"].dtype, loaded["none"].shape), (7, torch.int64, (0, 3)))
 
+    def test_headers_whose_length_looks_like_another_file(self) -> None:
+        for length in (0x8B1F, 0x5B, 0x12_07_08, 0x02_80, 0x04_03_4B_50 % 2**20, 0x7B22):
+            entry = {"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
+            self.write(json.dumps(entry).encode().ljust(length), struct.pack("<f", 2))
+            self.assertEqual(load_checkpoint(self.path)["w"].tolist(), [2], hex(length))
+
     def test_damage(self) -> None:
         def entry(**changes: object) -> dict:
             return {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], **changes}}

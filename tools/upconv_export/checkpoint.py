@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from . import ExportError
-from .file_kinds import HEAD_BYTES, archive_names, kind_of, kind_of_archive
+from .file_kinds import HEAD_BYTES, archive_names, is_safetensors, kind_of, kind_of_archive
 from .unpickler import QUANTIZED, STORAGES, Name, Storage, Unpickler
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of what PyTorch wrote before 1.6
@@ -72,7 +72,7 @@ def _load(path: str | os.PathLike, file: BinaryIO, head: bytes) -> Any:
         with zipfile.ZipFile(file) as archive:
             return _load_zip(path, file, archive)
     file.seek(0)
-    if head[8:9] == b"{":
+    if is_safetensors(head):
         return _load_safetensors(file)
     return _load_legacy(path, file)
 
