@@ -6,6 +6,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/hdf5.h>
 #include <upconv/framework/module.h>
+#include <upconv/framework/random.h>
 #include <upconv/framework/shape.h>
 #include <upconv/framework/state_dict.h>
 #include <upconv/framework/tensor.h>

@@ -1,6 +1,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/convolution_layer.h>
+#include <upconv/layers/initial_values.h>
 
 namespace upconv {
 
@@ -66,7 +67,12 @@ std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContex
       kernels::explain(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx));
 }
 
+void ConvolutionLayer::do_initialize(ParameterId, std::span<float> values, RandomStream& random) const {
+  draw_uniform(values, parameter(weight_).shape(), random);
+}
+
 void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
+  layer_.finite_weight = kernels::is_finite(parameter(weight_));
   kernels::ConvProblem problem = layer_;
   problem.dtype = parameter(weight_).dtype();
   problem.precision = ctx.precision();
