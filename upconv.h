@@ -4,8 +4,9 @@
 #include <upconv/framework/device.h>
 #include <upconv/framework/dtype.h>
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 #include <upconv/framework/module.h>
+#include <upconv/framework/random.h>
 #include <upconv/framework/shape.h>
 #include <upconv/framework/state_dict.h>
 #include <upconv/framework/tensor.h>

@@ -46,7 +46,8 @@ class PictureFile : public testing::Test {
 
   fs::path folder_ =
       fs::path(testing::TempDir()) /
-      ("upscale_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+      ("upscale_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + '_' +
+       std::to_string(::getpid()));  // tests of several build trees run at once
 };
 
 TEST_F(PictureFile, RoundTripsEveryKind) {
