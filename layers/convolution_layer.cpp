@@ -1,6 +1,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/convolution_layer.h>
+#include <upconv/layers/initial_values.h>
 
 namespace upconv {
 
@@ -64,6 +65,10 @@ std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContex
   return message(
       display_name(), ": ",
       kernels::explain(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx));
+}
+
+void ConvolutionLayer::do_initialize(ParameterId, std::span<float> values, RandomStream& random) const {
+  draw_uniform(values, parameter(weight_).shape(), random);
 }
 
 void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {

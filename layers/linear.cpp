@@ -4,6 +4,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/layers/initial_values.h>
 #include <upconv/layers/linear.h>
 
 namespace upconv {
@@ -53,6 +54,10 @@ std::string Linear::explain(const TensorSpec& x, const ExecutionContext& ctx) co
   return message(display_name(), ": ",
                  kernels::explain("linear", kernels::linear_rows(ctx.device().type()),
                                   problem_for(x, options_, ctx), ctx));
+}
+
+void Linear::do_initialize(ParameterId, std::span<float> values, RandomStream& random) const {
+  draw_uniform(values, parameter(weight_).shape(), random);
 }
 
 void Linear::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {

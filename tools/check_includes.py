@@ -3,6 +3,8 @@
 
     framework <- kernels <- layers <- examples, tests, bench, tools
 
+    python3 tools/check_includes.py [ROOT]
+
 Prints one line for each violation, path:line: what is wrong and what to do, and exits with 1 if there is any.
 """
 
@@ -16,7 +18,7 @@ FLOORS = ("framework", "kernels", "layers")
 OUTSIDE = ("examples", "tests", "bench", "tools")  # stand above the library
 CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
 INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cuda_runtime.h", "framework/cuda_check.h",
-            "framework/keep_loaded.h", "framework/hdf5/")  # not installed
+            "framework/keep_loaded.h", "framework/load_compare.h", "framework/hdf5/")  # not installed
 PUBLIC = {"framework/hdf5/hdf5.h"}  # the one header of an internal folder that is
 DEVICE = "kernels/cuda/device/"
 CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes another library's, CUDA's
@@ -155,6 +157,9 @@ def check_tree(root: Path) -> list[str]:
 
 
 def main() -> int:
+    if any(argument.startswith("-") for argument in sys.argv[1:]):
+        print(__doc__)
+        return 0 if sys.argv[1:] == ["--help"] else 2
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
     problems = check_tree(root)
     print("\n".join(problems) if problems else "include directions, include form, headers and CMake lists: all in order")

@@ -20,7 +20,8 @@ while [ $# -gt 0 ]; do
     --binaries) binaries=$2; shift 2 ;;
     --build) build_dir=$2; shift 2 ;;
     --log) log_dir=$2; shift 2 ;;
-    *) sed -n '2,11p' "$0"; exit 2 ;;
+    --help | -h) sed -n "2,11s/^# \{0,1\}//p" "$0"; exit 0 ;;
+    *) echo "gpu_check: $1 is not an option; see tools/gpu_check.sh --help" >&2; exit 2 ;;
   esac
 done
 log_dir=${log_dir:-$(mktemp -d)}
