@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <regex>
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -65,9 +65,28 @@ std::string take_errors() {
 }
 
 std::string without_addresses(const std::string& text) {
-  const std::regex part("(: |, )(time|file descriptor|buf|ptr|file->mem) = [^,]*");
-  const std::regex address("0x[0-9a-fA-F]{5,}");
-  return std::regex_replace(std::regex_replace(text, part, ""), address, "(address)");
+  constexpr std::array<std::string_view, 5> kLeftOut = {
+      "time = ", "file descriptor = ", "buf = ", "ptr = ", "file->mem = "};
+  std::string result;
+  for (std::size_t begin = 0; begin < text.size();) {
+    // A part ends before ", "; the first may have its own beginning, as "file read failed: time = ...".
+    const std::size_t end = std::min(text.find(", ", begin), text.size());
+    std::string part = text.substr(begin, end - begin);
+    for (const std::string_view name : kLeftOut) {
+      const std::size_t at = part.find(name);
+      if (at == 0) part.clear();
+      if (at != std::string::npos && at >= 2 && part.compare(at - 2, 2, ": ") == 0) part.resize(at - 2);
+    }
+    if (!part.empty()) result += (result.empty() ? "" : ", ") + part;
+    begin = end + 2;
+  }
+  for (std::size_t at = 0; (at = result.find("0x", at)) != std::string::npos; at += 2) {
+    const std::size_t end =
+        std::min(result.find_first_not_of("0123456789abcdefABCDEF", at + 2), result.size());
+    constexpr std::size_t kLongestFlag = 6;  // "0x" and four digits
+    if (end - at > kLongestFlag) result.replace(at, end - at, "(address)");
+  }
+  return result;
 }
 
 std::string version_of_library() {

@@ -158,6 +158,9 @@ int main() {
                  "orders from people. Try upconv-inspect --isolate.\n";
     return kWrongUse;
   }
+  // A crash must end the process by its signal; a sanitizer's own handlers would make an exit status of it.
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+    ::signal(signal, SIG_DFL);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a hang must not outlive whom it was for
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_FSIZE, 0);  // it has nothing to write
