@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHeadBytes = 16;
+constexpr std::size_t kHeadBytes = 128;
 using Head = std::array<char, kHeadBytes>;
 
 /// Throws: LoadError unless `path` is a file with something in it that this process may read.
@@ -48,10 +48,28 @@ bool has_signature(const fs::path& path, std::uint64_t bytes) {
   return false;
 }
 
+/// The name of the first file in a zip archive, or what there is of it.
+std::string_view first_zip_member(std::string_view start) {
+  constexpr std::size_t kLengthAt = 26;
+  constexpr std::size_t kNameAt = 30;
+  const auto low = static_cast<unsigned char>(start[kLengthAt]);
+  return start.substr(kNameAt, low);
+}
+
 std::string what_it_is(const Head& head) {
   const std::string_view start(head.data(), head.size());
   constexpr std::string_view kExport = ": convert it with tools/export_hdf5.py";
-  if (start.starts_with("PK\x03\x04")) return message("it looks like a PyTorch checkpoint", kExport);
+  if (start.starts_with("PK\x03\x04")) {
+    const bool is_npz = first_zip_member(start).ends_with(".npy");
+    return is_npz ? std::string(
+                        "it looks like a NumPy archive (.npz): write its arrays with export_state_dict of "
+                        "tools/export_hdf5.py")
+                  : message("it looks like a PyTorch checkpoint", kExport);
+  }
+  if (start.starts_with("version https://git-lfs"))
+    return "it is a Git LFS pointer, not the file itself: get that with `git lfs pull`";
+  if (start.starts_with("<!DOCTYPE") || start.starts_with("<html") || start.starts_with("<!doctype"))
+    return "it is a web page: the download went wrong";
   if (start.starts_with("\x80\x02")) return message("it looks like an old PyTorch checkpoint", kExport);
   if (start.starts_with("\x93NUMPY")) return "it looks like a NumPy array";
   if (start[8] == '{') return "it looks like a safetensors file";

@@ -67,6 +67,19 @@ std::vector<BadFile> bad_files() {
       {"PyTorchCheckpoint",
        [](const fs::path& path) { write_magic(path, "PK\x03\x04 and so on, and so on"); }, "",
        "it looks like a PyTorch checkpoint: convert it with tools/export_hdf5.py"},
+      {"NumPyArchive",
+       [](const fs::path& path) {
+         write_magic(path, std::string("PK\x03\x04") + std::string(22, '\0') + std::string("\x08\0\0\0", 4) +
+                               "some.npy" + std::string(100, 'x'));
+       },
+       "", "it looks like a NumPy archive (.npz): write its arrays with export_state_dict"},
+      {"GitLfsPointer",
+       [](const fs::path& path) {
+         write_magic(path, "version https://git-lfs.github.com/spec/v1\noid sha256:00\n");
+       },
+       "", "it is a Git LFS pointer, not the file itself"},
+      {"WebPage", [](const fs::path& path) { write_magic(path, "<!DOCTYPE html><html>404</html>"); }, "",
+       "it is a web page"},
       {"SignatureOnly", [](const fs::path& path) { write_magic(path, "\x89HDF\r\n\x1a\n"); }, "",
        "the file is damaged"},
       {"TruncatedAtTheEnd", [](const fs::path& path) { make_truncated(path, 90); }, "",
