@@ -25,7 +25,7 @@ set(upconv_private_libraries ${hdf5_c_LIBRARY} ${lzf_LIBRARY} ${hdf5_c_STATIC_LI
 list(TRANSFORM OpenMP_CXX_LIB_NAMES PREPEND -l OUTPUT_VARIABLE upconv_openmp_libraries)
 list(APPEND upconv_private_libraries ${upconv_openmp_libraries})
 if(UPCONV_WITH_CUDA)
-  list(APPEND upconv_private_libraries ${CUDA_cublasLt_LIBRARY} ${CUDA_cudart_static_LIBRARY} -ldl -lrt -lpthread)
+  list(APPEND upconv_private_libraries ${CUDA_cudart_static_LIBRARY} -ldl -lrt -lpthread)
 endif()
 string(REPLACE " " "\\ " upconv_private_libraries "${upconv_private_libraries}")  # of a path
 list(JOIN upconv_private_libraries " " upconv_private_libraries)

@@ -67,19 +67,24 @@ std::vector<BadFile> bad_files() {
       {"PyTorchCheckpoint",
        [](const fs::path& path) { write_magic(path, "PK\x03\x04 and so on, and so on"); }, "",
        "it looks like a PyTorch checkpoint: convert it with tools/export_hdf5.py"},
-      {"NumPyArchive",
+      {"NumpyArchive",
        [](const fs::path& path) {
-         write_magic(path, std::string("PK\x03\x04") + std::string(22, '\0') + std::string("\x08\0\0\0", 4) +
-                               "some.npy" + std::string(100, 'x'));
+         write_magic(path,
+                     "PK\x03\x04" + std::string(22, '\0') + "\x09" + std::string(3, '\0') + "conv1.npy");
        },
-       "", "it looks like a NumPy archive (.npz): write its arrays with export_state_dict"},
+       "", "it looks like a NumPy archive (.npz): write its arrays with h5py"},
+      {"NumpyArray", [](const fs::path& path) { write_magic(path, "\x93NUMPY and so on"); }, "",
+       "it looks like a NumPy array: write it with h5py"},
+      {"Safetensors",
+       [](const fs::path& path) { write_magic(path, "\x40" + std::string(7, '\0') + R"({"weight":{}})"); },
+       "", "it looks like a safetensors file: convert it with tools/export_hdf5.py"},
       {"GitLfsPointer",
-       [](const fs::path& path) {
-         write_magic(path, "version https://git-lfs.github.com/spec/v1\noid sha256:00\n");
-       },
-       "", "it is a Git LFS pointer, not the file itself"},
-      {"WebPage", [](const fs::path& path) { write_magic(path, "<!DOCTYPE html><html>404</html>"); }, "",
-       "it is a web page"},
+       [](const fs::path& path) { write_magic(path, "version https://git-lfs.github.com/spec/v1\n"); }, "",
+       "it is a Git LFS pointer, not the weights: fetch them with `git lfs pull`"},
+      {"WebPage", [](const fs::path& path) { write_magic(path, "\n<!DOCTYPE html><html>"); }, "",
+       "it is a web page, not the weights: download the file itself"},
+      {"Onnx", [](const fs::path& path) { write_magic(path, "\x08\x07\x12\x07pytorch"); }, "",
+       "it looks like an ONNX model: export the PyTorch model that it was made from"},
       {"SignatureOnly", [](const fs::path& path) { write_magic(path, "\x89HDF\r\n\x1a\n"); }, "",
        "the file is damaged"},
       {"TruncatedAtTheEnd", [](const fs::path& path) { make_truncated(path, 90); }, "",
