@@ -36,6 +36,9 @@ class Device {
 
 std::ostream& operator<<(std::ostream& out, Device device);
 
+/// Throws the DeviceError that says that `type` is none of the enumerators.
+[[noreturn]] void throw_invalid(Device::Type type);
+
 /// What a device can do, as plain data, so that a kernel choice for a GPU that is not here is a unit test.
 struct DeviceCaps {
   Device::Type type = Device::Type::cpu;

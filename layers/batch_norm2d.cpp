@@ -4,13 +4,16 @@
 #include <upconv/framework/message.h>
 #include <upconv/kernels/channel_affine.h>
 #include <upconv/layers/batch_norm2d.h>
+#include <upconv/layers/python_repr.h>
 
 namespace upconv {
 
 namespace {
 
 kernels::ChannelAffineProblem problem_for(const TensorSpec& x) {
-  return {.outer = x.shape[0], .channels = x.shape[1], .inner = x.shape[2] * x.shape[3], .dtype = x.dtype};
+  // Without elements the sizes may be such that their product is beyond 64 bits.
+  const std::int64_t inner = x.shape.numel() == 0 ? 0 : x.shape[2] * x.shape[3];
+  return {.outer = x.shape[0], .channels = x.shape[1], .inner = inner, .dtype = x.dtype};
 }
 
 }  // namespace
@@ -28,8 +31,8 @@ BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& options) : Module("BatchNorm2
     weight_ = register_parameter("weight", channels, 1.0);
     bias_ = register_parameter("bias", channels);
   }
-  running_mean_ = register_parameter("running_mean", channels);
-  running_var_ = register_parameter("running_var", channels, 1.0);
+  running_mean_ = register_buffer("running_mean", channels);
+  running_var_ = register_buffer("running_var", channels, 1.0);
   register_counter("num_batches_tracked");
 }
 
@@ -52,6 +55,12 @@ std::string BatchNorm2d::explain(const TensorSpec& x, const ExecutionContext& ct
                                   problem_for(x), ctx));
 }
 
+std::string BatchNorm2d::extra_repr() const {
+  return message(options_.num_features, ", eps=", python_repr(options_.eps),
+                 ", momentum=", python_repr(options_.momentum), ", affine=", python_repr(options_.affine),
+                 ", track_running_stats=", python_repr(options_.track_running_stats));
+}
+
 void BatchNorm2d::do_prepare(ExecutionContext& ctx) {
   const Tensor mean = parameter(running_mean_).to(DType::f64);
   const Tensor var = parameter(running_var_).to(DType::f64);
@@ -66,14 +75,13 @@ void BatchNorm2d::do_prepare(ExecutionContext& ctx) {
     shift.data<float>()[c] = static_cast<float>((options_.affine ? bias.data<double>()[c] : 0.0) -
                                                 mean.data<double>()[c] * factor);
   }
-  scale_ = ctx.device().is_cpu() ? std::move(scale) : scale.to(ctx.device());
-  shift_ = ctx.device().is_cpu() ? std::move(shift) : shift.to(ctx.device());
+  scale_ = std::move(scale).to(ctx.device());
+  shift_ = std::move(shift).to(ctx.device());
 }
 
 void BatchNorm2d::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  if (x.numel() == 0) return;
-  kernels::channel_affine(problem_for(x.spec()), {.x = x, .scale = scale_, .shift = shift_, .y = y},
-                          display_name(), ctx);
+  kernels::channel_affine(problem_for(x.spec()), {.x = x, .scale = scale_, .shift = shift_, .y = y}, name(),
+                          ctx);
 }
 
 }  // namespace upconv

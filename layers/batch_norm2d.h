@@ -27,6 +27,7 @@ class BatchNorm2d : public Module {
 
   TensorSpec output_spec(const TensorSpec& x) const override;
   std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
+  std::string extra_repr() const override;
   bool runs_in_place() const override { return true; }
 
  private:

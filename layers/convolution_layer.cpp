@@ -66,6 +66,22 @@ std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContex
       kernels::explain(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx));
 }
 
+std::string ConvolutionLayer::extra_repr() const {
+  const auto& p = layer_;
+  std::string text = message(p.ci, ", ", p.co, ", kernel_size=", Size2d(p.kh, p.kw),
+                             ", stride=", Size2d(p.stride_h, p.stride_w));
+  const auto unless = [&](Size2d usual, const char* name, Size2d value) {
+    if (value != usual) text += message(", ", name, '=', value);
+  };
+  unless(0, "padding", {p.pad_h, p.pad_w});
+  unless(1, "dilation", {p.dilation_h, p.dilation_w});
+  unless(0, "output_padding", {p.output_pad_h, p.output_pad_w});
+  if (p.groups != 1) text += message(", groups=", p.groups);
+  if (!has_bias_) text += ", bias=False";
+  if (p.padding_mode != PaddingMode::zeros) text += message(", padding_mode=", name_of(p.padding_mode));
+  return text;
+}
+
 void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
   kernels::ConvProblem problem = layer_;
   problem.dtype = parameter(weight_).dtype();
@@ -87,14 +103,13 @@ void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::
 void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x,
                            const kernels::Activation& activation, TensorView y, ExecutionContext& ctx) const {
   problem.precision = ctx.precision();
-  if (y.numel() == 0) return;
   const kernels::ConvOperands operands{.x = x.reshape(problem.x_shape()),
                                        .weight = device_parameter(weight_),
                                        .packed_weight = packed_weight_,
                                        .bias = has_bias_ ? device_parameter(bias_) : ConstTensorView(),
                                        .activation = activation,
                                        .y = y.reshape(problem.y_shape())};
-  kernels::convolution(problem, operands, display_name(), ctx);
+  kernels::convolution(problem, operands, name(), ctx);
 }
 
 }  // namespace upconv
