@@ -1,158 +1,10 @@
 #include <algorithm>
-#include <cmath>
-#include <unordered_map>
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/framework/module.h>
 
 namespace upconv {
-
-namespace {
-
-bool is_finite(const Tensor& tensor) {
-  return visit_dtype(tensor.dtype(), [&]<class T>(std::type_identity<T>) {
-    return std::ranges::all_of(tensor.data<T>(),
-                               [](T value) { return std::isfinite(static_cast<double>(value)); });
-  });
-}
-
-/// A hint for the one mistake that shapes give away: Conv2d's weight in place of ConvTranspose2d's, or the
-/// reverse.
-std::string transposed_hint(const Shape& wanted, const Shape& offered) {
-  if (wanted.rank() != 4 || offered.rank() != 4) return {};
-  const bool swapped = wanted[0] == offered[1] && wanted[1] == offered[0] && wanted[2] == offered[2] &&
-                       wanted[3] == offered[3];
-  return swapped
-             ? " (its first two dimensions are swapped: ConvTranspose2d stores [in,out/groups,kh,kw], Conv2d "
-               "[out,in/groups,kh,kw])"
-             : "";
-}
-
-}  // namespace
-
-template <class Self, class Visit>
-void Module::visit_parameters(Self& self, const std::string& prefix, const Visit& visit) {
-  for (auto& parameter : self.parameters_)
-    visit(prefix + parameter.name, parameter);
-  for (auto& [name, child] : self.children_)
-    visit_parameters<Self>(*child, prefix + name + '.', visit);
-}
-
-LoadReport Module::compare(const std::vector<EntrySpec>& offered) const {
-  std::unordered_map<std::string_view, const EntrySpec*> by_name;
-  for (const EntrySpec& entry : offered)
-    by_name.emplace(entry.name, &entry);
-
-  LoadReport report;
-  std::vector<std::string> missing;
-  visit_parameters(*this, "", [&](const std::string& name, const Parameter& parameter) {
-    const auto found = by_name.find(name);
-    if (found == by_name.end()) {
-      if (!parameter.counter) missing.push_back(name);
-      return;
-    }
-    const EntrySpec& entry = *found->second;
-    by_name.erase(found);
-    const Tensor& value = parameter.value;
-    if (entry.shape != value.shape()) {
-      report.mismatched.push_back(message(name, " expected ", value.shape(), ", got ", entry.shape,
-                                          transposed_hint(value.shape(), entry.shape)));
-    } else if (is_floating(entry.dtype) != is_floating(value.dtype())) {
-      report.mismatched.push_back(message(name, " expected ",
-                                          is_floating(value.dtype()) ? "floating-point" : "integer",
-                                          " values, got ", entry.dtype));
-    } else if (size_of(entry.dtype) > size_of(value.dtype())) {
-      report.notes.push_back(message(name, " narrowed from ", entry.dtype, " to ", value.dtype()));
-    }
-  });
-  std::vector<std::string> left_over;
-  for (const EntrySpec& entry : offered) {
-    if (by_name.contains(entry.name)) left_over.push_back(entry.name);
-  }
-  for (const std::string& name : missing) {
-    const std::string nearest = nearest_name(name, left_over);
-    report.missing.push_back(nearest.empty() ? name
-                                             : message(name, " (the nearest is ", printable(nearest), ')'));
-  }
-  for (const std::string& name : left_over)
-    report.unexpected.push_back(printable(name));
-  return report;
-}
-
-LoadReport Module::load(const StateDict& weights, LoadOptions options) {
-  std::vector<EntrySpec> offered;
-  for (const auto& [name, tensor] : weights)
-    offered.push_back({name, tensor.shape(), tensor.dtype()});
-  LoadReport report = compare(offered);
-  report.source = weights.source();
-  report.notes.insert(report.notes.begin(), weights.notes().begin(), weights.notes().end());
-  if (options.require_finite) {
-    visit_parameters(*this, "", [&](const std::string& name, const Parameter& parameter) {
-      const Tensor* tensor = weights.find(name);
-      if (tensor == nullptr || !tensor->defined() || !is_floating(tensor->dtype()) || parameter.counter)
-        return;
-      // As the parameter will hold it: a finite f64 may be infinite in f32.
-      if (!is_finite(tensor->to(parameter.value.dtype())))
-        report.mismatched.push_back(message(name, " holds NaN or infinity"));
-    });
-  }
-  if (report.has_errors(options.strict)) {
-    throw LoadError(message("cannot load weights into ", display_name(), "\n", report.to_string()));
-  }
-
-  // Convert everything before anything is assigned, so that running out of memory leaves the module whole.
-  std::vector<std::pair<Parameter*, Tensor>> staged;
-  visit_parameters(*this, "", [&](const std::string& name, Parameter& parameter) {
-    if (const Tensor* tensor = weights.find(name))
-      staged.emplace_back(&parameter, tensor->to(parameter.value.dtype()));
-  });
-  for (auto& [parameter, value] : staged)
-    parameter->value = std::move(value);
-  unprepare();
-  return report;
-}
-
-StateDict Module::state_dict() const {
-  StateDict result;
-  visit_parameters(*this, "", [&](const std::string& name, const Parameter& parameter) {
-    result.insert(name, parameter.value.clone());
-  });
-  return result;
-}
-
-std::vector<EntrySpec> Module::entries() const {
-  std::vector<EntrySpec> result;
-  visit_parameters(*this, "", [&](const std::string& name, const Parameter& parameter) {
-    result.push_back({name, parameter.value.shape(), parameter.value.dtype()});
-  });
-  return result;
-}
-
-void Module::to(DType dtype) {
-  if (!is_compute_dtype(dtype)) {
-    throw DTypeError(message(display_name(), ": parameters can be f32, f16 or bf16, not ", dtype));
-  }
-  // Convert everything before anything is assigned, so that running out of memory leaves the module whole.
-  std::vector<std::pair<Parameter*, Tensor>> staged;
-  visit_parameters(*this, "", [&](const std::string&, Parameter& parameter) {
-    if (!parameter.counter && parameter.value.dtype() != dtype)
-      staged.emplace_back(&parameter, parameter.value.to(dtype));
-  });
-  for (auto& [parameter, value] : staged)
-    parameter->value = std::move(value);
-  unprepare();
-}
-
-std::optional<DType> Module::dtype() const {
-  for (const Parameter& parameter : parameters_) {
-    if (!parameter.counter) return parameter.value.dtype();
-  }
-  for (const auto& [name, child] : children_) {
-    if (const auto dtype = child->dtype()) return dtype;
-  }
-  return std::nullopt;
-}
 
 void Module::check_intact() const {
   if (!intact_.get()) throw StateError("this module was moved from: use the module that it was moved to");
@@ -168,9 +20,32 @@ const Module::Parameter& Module::registered(ParameterId id) const {
 void Module::prepare(ExecutionContext& ctx) {
   check_intact();
   ctx.check_usable();
-  prepared_on_.reset();
+  unprepare();
+  check_values();
+  prepare_checked(ctx);
+}
+
+void Module::check_values() const {
+  constexpr std::size_t kMostNames = 6;
+  std::size_t count = 0, wanted = 0;
+  std::string names;
+  for (const auto& named : named_parameters()) {
+    const Parameter& parameter = named.parameter();
+    if (parameter.counter) continue;
+    ++wanted;
+    if (parameter.has_value || ++count > kMostNames) continue;
+    names += (names.empty() ? "" : ", ") + printable(named.name);
+  }
+  if (count == 0) return;
+  if (count > kMostNames) names += message(", ... and ", count - kMostNames, " more");
+  throw StateError(message(display_name(), ": ", count, " of ", wanted, " parameters were never loaded (",
+                           names,
+                           "): call net.load(read_hdf5(...)) or net.initialize(seed) before prepare(ctx)"));
+}
+
+void Module::prepare_checked(ExecutionContext& ctx) {
   for (auto& [name, child] : children_)
-    child->prepare(ctx);
+    child->prepare_checked(ctx);
   if (ctx.device().is_cuda()) upload(ctx);
   prepared_precision_ = ctx.precision();
   prepared_on_ = ctx.device();
@@ -196,6 +71,8 @@ void Module::upload(ExecutionContext& ctx) {
     throw CudaError(message(display_name(), ": ", error.what()));
   }
 }
+
+void Module::do_initialize(ParameterId, std::span<float>, RandomStream&) const {}
 
 void Module::do_prepare(ExecutionContext&) {}
 
@@ -302,6 +179,7 @@ Module::ParameterId Module::register_parameter(std::string name, const Shape& sh
   Parameter parameter;
   parameter.name = std::move(name);
   parameter.value = Tensor::full(shape, initial);
+  parameter.initial = initial;
   parameters_.push_back(std::move(parameter));
   prepared_on_.reset();
   return parameters_.size() - 1;

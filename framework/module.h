@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <upconv/framework/context.h>
+#include <upconv/framework/random.h>
 #include <upconv/framework/reset_on_move.h>
 #include <upconv/framework/state_dict.h>
 #include <upconv/framework/tensor.h>
@@ -22,10 +24,10 @@ struct ToStringOptions {
 };
 
 /// Base of every layer and network: owns parameters and child modules under PyTorch's names, loads them,
-/// prepares them for a device, and runs. Life: construct, `load`, `prepare(ctx)`, then `forward` any number
-/// of times. A prepared module is immutable and may be shared by many contexts of its device; loading
-/// un-prepares it. A layer overrides output_spec, do_prepare and do_forward; everything public checks first,
-/// once. Source: torch.nn.Module, without autograd.
+/// prepares them for a device, and runs. Life: construct, `load` (or `initialize`), `prepare(ctx)`, then
+/// `forward` any number of times. A prepared module is immutable and may be shared by many contexts of its
+/// device; loading un-prepares it. A layer overrides output_spec, do_prepare and do_forward; everything
+/// public checks first, once. Source: torch.nn.Module, without autograd.
 class Module {
  public:
   virtual ~Module() = default;
@@ -42,6 +44,10 @@ class Module {
   /// Copies weights in, converting each to the parameter's own type as PyTorch does. All or nothing: on any
   /// error the module keeps what it had. Returns the report. Throws: LoadError holding the whole report.
   LoadReport load(const StateDict& weights, LoadOptions options = {});
+  /// Gives every parameter the value that PyTorch's constructors give it, drawn anew, for tests, benchmarks
+  /// and what a later `load` leaves out; un-prepares. A value depends on the seed and the parameter's name
+  /// below this module alone, on every platform. The distribution is PyTorch's, the numbers are not.
+  void initialize(std::uint64_t seed = 0);
   /// Compares without loading. Throws nothing: what does not fit stands in the report.
   LoadReport compare(const std::vector<EntrySpec>& offered) const;
   /// Copies of all parameters and buffers, in PyTorch's order.
@@ -56,7 +62,8 @@ class Module {
   std::optional<DType> dtype() const;
 
   /// Uploads the weights to the context's device and packs them for its kernels, once.
-  /// Throws: DeviceError, CudaError; std::bad_alloc.
+  /// Throws: StateError, naming them, if there are parameters that neither `load` nor `initialize` has given
+  /// a value; DeviceError, CudaError; std::bad_alloc.
   void prepare(ExecutionContext& ctx);
   bool prepared() const { return intact_.get() && prepared_on_.has_value(); }
   /// Throws StateError or DeviceError unless the module is prepared for this context.
@@ -95,7 +102,7 @@ class Module {
   Module& operator=(Module&&) noexcept = default;
 
   using ParameterId = std::size_t;
-  /// Declares a floating-point parameter, filled with `initial` until weights are loaded.
+  /// Declares a floating-point parameter, filled with `initial` until it is loaded or initialized.
   /// Throws: ArgumentError if the name is empty, taken, or contains a dot.
   ParameterId register_parameter(std::string name, const Shape& shape, double initial = 0.0);
   /// The same for what is loaded and saved like a parameter, but was not learnt by one (`running_mean`): it
@@ -126,8 +133,10 @@ class Module {
     std::string name;
     Tensor value;      // on the CPU
     Tensor on_device;  // filled by prepare on a GPU
+    double initial = 0.0;
     bool counter = false;
     bool buffer = false;
+    bool has_value = false;  // loaded or initialized
   };
 
   const Parameter& registered(ParameterId id) const;
@@ -135,18 +144,32 @@ class Module {
   void check_intact() const;
   std::int64_t own_parameter_count() const;
   std::string representation(bool per_layer) const;
-
+  void check_values() const;
+  void prepare_checked(ExecutionContext& ctx);
   /// Copies the parameters to the context's GPU, and waits for that.
   void upload(ExecutionContext& ctx);
+  /// Draws the values of one of this module's own parameters for `initialize`; they come filled with the
+  /// registered initial value, and stay so by default.
+  virtual void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const;
   /// Packs what kernels need. Called on a fresh state, children first; parameters are already on the device.
   virtual void do_prepare(ExecutionContext& ctx);
   /// Computes y, whose spec is output_spec(x); every check is done.
   virtual void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const = 0;
 
-  /// Calls visit(full name, parameter) for this module's and then its children's, as state_dict() orders
-  /// them.
-  template <class Self, class Visit>
-  static void visit_parameters(Self& self, const std::string& prefix, const Visit& visit);
+  /// A parameter under its full name, "decoder.0.weight".
+  template <class Self>
+  struct Named {
+    std::string name;
+    Self* owner;
+    ParameterId id;
+
+    auto& parameter() const { return owner->parameters_[id]; }
+  };
+  template <class Self>
+  static void collect(Self& self, const std::string& prefix, std::vector<Named<Self>>& into);
+  /// This module's and then its children's, as state_dict() orders them.
+  std::vector<Named<Module>> named_parameters();
+  std::vector<Named<const Module>> named_parameters() const;
   void set_path(std::string path);
   void unprepare();
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -138,7 +139,7 @@ std::string ConvProblem::to_string() const {
       transposed ? message("op", output_pad_h, 'x', output_pad_w) : std::string(name_of(padding_mode));
   return message('n', n, "ci", ci, "ih", ih, "iw", iw, "co", co, "kh", kh, "kw", kw, "_s", stride_h, 'x',
                  stride_w, "_p", pad_h, 'x', pad_w, '_', middle, "_d", dilation_h, 'x', dilation_w, "_g",
-                 groups, '_', name_of(dtype, precision));
+                 groups, '_', name_of(dtype, precision), finite_weight ? "" : "_nonfinite");
 }
 
 ConvProblem ConvProblem::parse(std::string_view text) {
@@ -174,6 +175,7 @@ ConvProblem ConvProblem::parse(std::string_view text) {
   if (type == kTypes.end()) reader.fail("expected f32, tf32, f16 or bf16");
   problem.dtype = type->first;
   problem.precision = type->second;
+  problem.finite_weight = !reader.take("_nonfinite");
   reader.finish();
   validate(problem);
   return problem;
@@ -284,6 +286,19 @@ void convolution(const ConvProblem& problem, const ConvOperands& operands, Modul
   check_activation(layer, operands.activation, problem.co, problem.dtype, ctx.device());
   if (operands.y.numel() == 0) return;
   run(problem.op(), convolution_rows(ctx.device().type()), problem, operands, layer, ctx);
+}
+
+bool is_finite(const ConstTensorView& weight) {
+  if (!weight.device().is_cpu()) {
+    Tensor host = Tensor::empty(weight.shape(), weight.dtype());
+    copy(host, weight);
+    return is_finite(host);
+  }
+  return visit_dtype(weight.dtype(), [&]<class T>(std::type_identity<T>) {
+    const auto* values = static_cast<const T*>(weight.raw());
+    return std::all_of(values, values + weight.numel(),
+                       [](T value) { return std::isfinite(static_cast<double>(value)); });
+  });
 }
 
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {

@@ -1,6 +1,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/convolution_layer.h>
+#include <upconv/layers/initial_values.h>
 
 namespace upconv {
 
@@ -82,7 +83,12 @@ std::string ConvolutionLayer::extra_repr() const {
   return text;
 }
 
+void ConvolutionLayer::do_initialize(ParameterId, std::span<float> values, RandomStream& random) const {
+  draw_uniform(values, parameter(weight_).shape(), random);
+}
+
 void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
+  layer_.finite_weight = kernels::is_finite(parameter(weight_));
   kernels::ConvProblem problem = layer_;
   problem.dtype = parameter(weight_).dtype();
   problem.precision = ctx.precision();

@@ -39,6 +39,7 @@ class ConvolutionLayer : public Module {
            TensorView y, ExecutionContext& ctx) const;
 
  private:
+  void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const override;
   void do_prepare(ExecutionContext& ctx) override;
   void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
 

@@ -4,6 +4,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/layers/initial_values.h>
 #include <upconv/layers/linear.h>
 #include <upconv/layers/python_repr.h>
 
@@ -59,6 +60,10 @@ std::string Linear::explain(const TensorSpec& x, const ExecutionContext& ctx) co
 std::string Linear::extra_repr() const {
   return message("in_features=", options_.in_features, ", out_features=", options_.out_features,
                  ", bias=", python_repr(options_.bias));
+}
+
+void Linear::do_initialize(ParameterId, std::span<float> values, RandomStream& random) const {
+  draw_uniform(values, parameter(weight_).shape(), random);
 }
 
 void Linear::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {

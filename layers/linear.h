@@ -29,6 +29,7 @@ class Linear : public Module {
   std::string extra_repr() const override;
 
  private:
+  void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const override;
   void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
 
   LinearOptions options_;

@@ -167,6 +167,7 @@ TEST_F(CudaLayers, OutputSizeCanBeAskedFor) {
 
 TEST_F(CudaLayers, AKernelCanBeForced) {
   Linear layer({.in_features = 8, .out_features = 8});
+  layer.initialize();
   for (const std::string name : {"cuda.cublaslt", "cuda.plain"}) {
     std::string ran;
     ExecutionContext ctx({.device = Device::cuda(0),
@@ -178,6 +179,7 @@ TEST_F(CudaLayers, AKernelCanBeForced) {
   }
   ConvTranspose2d wide({.in_channels = 2, .out_channels = 2, .kernel_size = 3});
   ExecutionContext ctx({.device = Device::cuda(0), .kernels = {{"conv_transpose2d", "cuda.cublaslt"}}});
+  wide.initialize();
   wide.prepare(ctx);
   try {
     static_cast<void>(wide.forward(Tensor::zeros({1, 2, 4, 4}, DType::f32, Device::cuda(0)), ctx));
@@ -190,6 +192,7 @@ TEST_F(CudaLayers, AKernelCanBeForced) {
 TEST_F(CudaLayers, DevicesAreNotMixed) {
   Linear layer({.in_features = 8, .out_features = 8});
   ExecutionContext gpu({.device = Device::cuda(0)}), cpu;
+  layer.initialize();
   layer.prepare(gpu);
   EXPECT_THROW(static_cast<void>(layer.forward(Tensor::zeros({2, 8}), gpu)), DeviceError);
   EXPECT_THROW(static_cast<void>(layer.forward(Tensor::zeros({2, 8}), cpu)), DeviceError);

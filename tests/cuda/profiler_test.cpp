@@ -51,6 +51,7 @@ std::vector<std::string> traced_kernels(Device device) {
   std::vector<std::string> kernels;
   ExecutionContext ctx(
       {.device = device, .trace = [&](const TraceEvent& event) { kernels.emplace_back(event.kernel); }});
+  net.initialize();
   net.prepare(ctx);
   seen.clear();
   static_cast<void>(net.forward(Tensor::zeros({1, 4, 5, 6}).to(device), ctx));

@@ -165,6 +165,7 @@ TEST(ModuleTest, MustBePreparedAgainAfterLoading) {
 TEST(ModuleTest, AFailedPrepareLeavesItUnprepared) {
   ExecutionContext ctx;
   Leaf leaf;
+  leaf.initialize();
   leaf.prepare(ctx);
   leaf.fail_to_prepare = true;
   EXPECT_THROW(leaf.prepare(ctx), StateError);
@@ -185,6 +186,7 @@ TEST(ModuleTest, MovesWithItsParametersAndState) {
 TEST(ModuleTest, ChecksInputAndOutput) {
   ExecutionContext ctx;
   Net net;
+  net.initialize();
   net.prepare(ctx);
   Tensor x = Tensor::zeros({4});
   Tensor wrong = Tensor::zeros({5});

@@ -42,6 +42,7 @@ TEST_P(Allocation, AWarmForwardIntoAllocatesNothing) {
     rows.emplace_back(row.name);
   Sequential net = network();
   net.to(GetParam());
+  net.initialize();
   const Tensor x = values({2, 2, 9, 7}, 1, GetParam());
   for (const std::string& row : rows) {
     ExecutionContextOptions options{.num_threads = 2};
@@ -66,6 +67,7 @@ TEST_P(Allocation, ASmallerInputAllocatesNothingEither) {
   Sequential net = network();
   net.to(GetParam());
   ExecutionContext ctx({.num_threads = 2});
+  net.initialize();
   net.prepare(ctx);
   const Tensor large = values({2, 2, 9, 7}, 1, GetParam()), small = values({1, 2, 3, 7}, 1, GetParam());
   Tensor large_y = net.forward(large, ctx), small_y = net.forward(small, ctx);

@@ -40,6 +40,7 @@ void conv(const Conv2dOptions& options, const Shape& x) {
 void deconv_to_size(Size2d size) {
   ConvTranspose2d layer({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 2});
   ExecutionContext ctx;
+  layer.initialize();
   layer.prepare(ctx);
   layer.forward_to_size(Tensor::zeros({1, 1, 4, 5}), size, ctx);
 }

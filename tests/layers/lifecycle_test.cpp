@@ -80,6 +80,7 @@ TEST(Lifecycle, AChildLoadedAloneMustBePreparedAgain) {
   ExecutionContext ctx;
   Sequential net;
   net.append(Conv2d({.in_channels = 1, .out_channels = 1, .kernel_size = 1})).append(ReLU());
+  net.initialize();
   net.prepare(ctx);
   load_values(net[0], 3);
   EXPECT_THAT(text_of<StateError>([&] {
@@ -100,6 +101,7 @@ TEST(Lifecycle, AppendingUnprepares) {
 TEST(Lifecycle, ConvertingUnprepares) {
   ExecutionContext ctx;
   ConvTranspose2d layer = small_layer();
+  layer.initialize();
   layer.prepare(ctx);
   layer.to(DType::bf16);
   EXPECT_EQ(layer.dtype(), DType::bf16);
@@ -141,6 +143,7 @@ TEST(Lifecycle, AContextOfAnotherPrecisionNeedsPrepare) {
   ExecutionContext fp32, tf32({.precision = Precision::tf32});
   ConvTranspose2d layer = small_layer();
   const Tensor x = Tensor::zeros({1, 2, 3, 3});
+  layer.initialize();
   layer.prepare(fp32);
   EXPECT_THAT(text_of<StateError>([&] { layer.forward(x, tf32); }), HasSubstr("is prepared for fp32"));
   layer.prepare(tf32);
@@ -207,6 +210,7 @@ TEST(ForwardInto, FillsAnOutputOfNaN) {
 TEST(ForwardInto, RefusesOutputsThatDoNotFit) {
   ExecutionContext ctx;
   ConvTranspose2d layer = small_layer();
+  layer.initialize();
   layer.prepare(ctx);
   const Tensor x = Tensor::zeros({1, 2, 3, 3});
   Tensor small = Tensor::zeros({1, 3, 7, 6}), half = Tensor::zeros({1, 3, 7, 7}, DType::f16);
@@ -218,6 +222,7 @@ TEST(ForwardInto, RefusesOutputsThatDoNotFit) {
 TEST(ForwardInto, RefusesOverlap) {
   ExecutionContext ctx;
   Conv2d layer({.in_channels = 1, .out_channels = 1, .kernel_size = 1});
+  layer.initialize();
   layer.prepare(ctx);
   Tensor memory = Tensor::zeros({32});
   const TensorSpec spec{{1, 1, 4, 4}, DType::f32, Device::cpu()};

@@ -80,6 +80,7 @@ TEST(Trace, NamesEveryKernelThatRuns) {
        }});
   Sequential net;
   net.append("up", up()).append(ReLU()).append("norm", BatchNorm2d({.num_features = 3}));
+  net.initialize();
   net.prepare(ctx);
   net.forward(Tensor::zeros(kImage.shape), ctx);
   ASSERT_EQ(events.size(), 2u);  // the ReLU rides in the convolution's kernel
@@ -114,12 +115,14 @@ TEST(Trace, ForcedKernelsRunAndUnknownOnesThrow) {
     ExecutionContext ctx({.kernels = {{"conv_transpose2d", std::string(row.name)}},
                           .trace = [&](const TraceEvent& event) { ran = event.kernel; }});
     ConvTranspose2d layer = up();
+    layer.initialize();
     layer.prepare(ctx);
     layer.forward(x, ctx);
     EXPECT_EQ(ran, row.name);
   }
   ConvTranspose2d layer = up();
   ExecutionContext unknown({.kernels = {{"conv_transpose2d", "cpu.magic"}}});
+  layer.initialize();
   layer.prepare(unknown);
   EXPECT_THROW(layer.forward(x, unknown), ArgumentError);
   ExecutionContext no_such_op({.kernels = {{"convolution", "cpu.reference"}}});

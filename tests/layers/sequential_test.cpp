@@ -156,6 +156,7 @@ TEST(Sequential, DTypesOfChildrenMustAgree) {
   net.append(Linear({.in_features = 2, .out_features = 2}))
       .append(Linear({.in_features = 2, .out_features = 2}));
   net[1].to(DType::f16);
+  net.initialize();
   net.prepare(ctx);
   EXPECT_THROW(net.forward(Tensor::zeros({1, 2}), ctx), DTypeError);
 }

@@ -60,6 +60,7 @@ TEST(Shapes, ZeroBatchesPassThroughEveryLayer) {
   net.append(ConvTranspose2d({.in_channels = 3, .out_channels = 2, .kernel_size = 2, .stride = 2}));
   net.append(PReLU({.num_parameters = 2})).append(Linear({.in_features = 8, .out_features = 3}));
   net.append(Tanh());
+  net.initialize();
   net.prepare(ctx);
   const Tensor y = net.forward(Tensor::zeros({0, 2, 6, 6}), ctx);
   EXPECT_EQ(y.shape(), (Shape{0, 2, 8, 3}));
@@ -106,6 +107,7 @@ TEST(ForwardToSize, IgnoresTheLayersOwnOutputPadding) {
   ExecutionContext ctx;
   ConvTranspose2d layer(
       {.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 2, .output_padding = 1});
+  layer.initialize();
   layer.prepare(ctx);
   const Tensor x = Tensor::zeros({1, 1, 4, 5});
   EXPECT_EQ(layer.forward(x, ctx).shape(), (Shape{1, 1, 10, 12}));
@@ -129,6 +131,7 @@ TEST(ForwardToSize, WorksWhereForwardWouldBeTooSmall) {
 TEST(ForwardToSize, KeepsUnbatchedAndEmptyInputs) {
   ExecutionContext ctx;
   ConvTranspose2d layer({.in_channels = 2, .out_channels = 3, .kernel_size = 3, .stride = 2});
+  layer.initialize();
   layer.prepare(ctx);
   EXPECT_EQ(layer.forward_to_size(Tensor::zeros({2, 4, 4}), {10, 9}, ctx).shape(), (Shape{3, 10, 9}));
   EXPECT_EQ(layer.forward_to_size(Tensor::zeros({0, 2, 4, 4}), {10, 9}, ctx).shape(), (Shape{0, 3, 10, 9}));
