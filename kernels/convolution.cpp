@@ -295,9 +295,8 @@ bool is_finite(const ConstTensorView& weight) {
     return is_finite(host);
   }
   return visit_dtype(weight.dtype(), [&]<class T>(std::type_identity<T>) {
-    const auto* values = static_cast<const T*>(weight.raw());
-    return std::all_of(values, values + weight.numel(),
-                       [](T value) { return std::isfinite(static_cast<double>(value)); });
+    return std::ranges::all_of(weight.data<T>(),
+                               [](T value) { return std::isfinite(static_cast<double>(value)); });
   });
 }
 

@@ -90,6 +90,7 @@ void convolution(const ConvProblem& problem, const ConvOperands& operands, Modul
                  ExecutionContext& ctx);
 
 /// Whether no element of a weight, on any device, is infinite or NaN. Looked at once, at prepare.
+/// Throws: ArgumentError if it is undefined.
 bool is_finite(const ConstTensorView& weight);
 
 /// Packs a weight for the kernels of `device`, once, at prepare. `problem` gives channels, kernel, groups and

@@ -103,6 +103,7 @@ TEST_F(ConvOperandsTest, WeightsAreCheckedWherePacked) {
               HasSubstr("conv2d: weight is not a tensor"));
   EXPECT_THROW(kernels::pack_weight(kProblem, case_.x, Device::cpu()), ShapeError);
   EXPECT_THROW(kernels::pack_weight(kProblem, case_.weight.to(DType::f64), Device::cpu()), DTypeError);
+  EXPECT_THROW(kernels::is_finite({}), ArgumentError);
   kernels::ConvProblem none = kProblem;
   none.groups = 0;
   EXPECT_THROW(kernels::pack_weight(none, case_.weight, Device::cpu()), ArgumentError);
