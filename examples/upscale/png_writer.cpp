@@ -122,9 +122,11 @@ void PngWriter::write_bytes(const void* data, std::size_t size) {
 void PngWriter::write_chunk(const char* type, const std::uint8_t* data, std::size_t size) {
   write_bytes(big_endian(static_cast<std::uint32_t>(size)).data(), 4);
   write_bytes(type, 4);
-  write_bytes(data, size);
   uLong sum = crc32(0, reinterpret_cast<const Bytef*>(type), 4);
-  if (size > 0) sum = crc32(sum, data, static_cast<uInt>(size));
+  if (size > 0) {
+    write_bytes(data, size);
+    sum = crc32(sum, data, static_cast<uInt>(size));
+  }
   write_bytes(big_endian(static_cast<std::uint32_t>(sum)).data(), 4);
 }
 

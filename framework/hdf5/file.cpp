@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -14,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHeadBytes = 16;
+constexpr std::size_t kHeadBytes = 256;
 using Head = std::array<char, kHeadBytes>;
 
 /// Throws: LoadError unless `path` is a file with something in it that this process may read.
@@ -48,13 +49,31 @@ bool has_signature(const fs::path& path, std::uint64_t bytes) {
   return false;
 }
 
+/// Name of the first entry of a zip archive; empty if the archive begins otherwise.
+std::string_view first_zip_entry(std::string_view start) {
+  constexpr std::size_t kLengthAt = 26, kNameAt = 30;
+  const std::size_t length = static_cast<unsigned char>(start[kLengthAt]);
+  return start[kLengthAt + 1] == 0 ? start.substr(kNameAt, length) : std::string_view();
+}
+
 std::string what_it_is(const Head& head) {
   const std::string_view start(head.data(), head.size());
   constexpr std::string_view kExport = ": convert it with tools/export_hdf5.py";
+  const std::string_view text = start.substr(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
+  if (start.starts_with("PK\x03\x04") && first_zip_entry(start).ends_with(".npy"))
+    return "it looks like a NumPy archive (.npz): write its arrays with h5py, as docs/hdf5_format.md shows";
   if (start.starts_with("PK\x03\x04")) return message("it looks like a PyTorch checkpoint", kExport);
   if (start.starts_with("\x80\x02")) return message("it looks like an old PyTorch checkpoint", kExport);
-  if (start.starts_with("\x93NUMPY")) return "it looks like a NumPy array";
-  if (start[8] == '{') return "it looks like a safetensors file";
+  if (start.starts_with("\x93NUMPY"))
+    return "it looks like a NumPy array: write it with h5py, as docs/hdf5_format.md shows";
+  if (start[8] == '{') return message("it looks like a safetensors file", kExport);
+  if (start.starts_with("version https://git-lfs"))
+    return "it is a Git LFS pointer, not the weights: fetch them with `git lfs pull`";
+  if (text.starts_with("<!") || text.starts_with("<html") || text.starts_with("<HTML"))
+    return "it is a web page, not the weights: download the file itself";
+  if (start[0] == '\x08' && start[2] == '\x12')
+    return "it looks like an ONNX model: export the PyTorch model that it was made from, with "
+           "tools/export_hdf5.py";
   return "its signature is missing";
 }
 

@@ -1,9 +1,9 @@
 // The layer of docs/adding_a_layer.md.
 
+#include <flatten.h>  // taken from the document into the build tree
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <upconv/layers/flatten.h>
 #include <upconv/upconv.h>
 
 namespace upconv {

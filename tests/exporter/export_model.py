@@ -3,8 +3,8 @@
 
   export_model.py TOOLS_FOLDER OUTPUT_FOLDER        exits 77 where PyTorch, numpy or h5py is missing
 
-rules_*.h5 are at the edge of what the reader takes; refused_*.h5, which h5py writes, are beyond it, and the exporter must
-refuse the same.
+rules_*.h5 are at the edge of what the reader takes; refused_*.h5, which h5py writes, are beyond it, and the exporter
+must refuse the same.
 
 Both sides know the values: element j of entry i, counted in the order of state_dict(), is
 ((31 * i + 7 * j) % 65 - 32) / 16, which every floating-point type here holds exactly; of integers, 1000003 * j + i.
@@ -45,7 +45,8 @@ def network() -> nn.Module:
     return net
 
 
-ODD_NAMES = ["größe.重み", "a b", " a", "a ", "A", "weight\n", "x" * 1024, "é" * 512, "-", "a.0.b", "it's", "\x7f", "*"]
+ODD_NAMES = ["größe.重み", "a b", " a", "a ", "A", "weight\n", "x" * 1024, "é" * 512, "-", "a.0.b", "it's", "\x7f",
+             "*"]
 BAD_NAMES = [".a", "a.", "a..b", "...", "x" * 1025, "é" * 513]
 
 

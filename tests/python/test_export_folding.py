@@ -32,7 +32,8 @@ def modules() -> dict[str, nn.Module]:
     """Every kind of layer whose weight may be computed, square and not."""
     return {"conv": nn.Conv2d(3, 5, (3, 2)), "square conv": nn.Conv2d(4, 4, 3), "one by one": nn.Conv2d(6, 6, 1),
             "grouped": nn.Conv2d(4, 6, 3, groups=2), "transposed": nn.ConvTranspose2d(3, 5, (3, 2)),
-            "square transposed": nn.ConvTranspose2d(4, 4, 4), "grouped transposed": nn.ConvTranspose2d(4, 6, 3, groups=2),
+            "square transposed": nn.ConvTranspose2d(4, 4, 4),
+            "grouped transposed": nn.ConvTranspose2d(4, 6, 3, groups=2),
             "linear": nn.Linear(7, 3), "square linear": nn.Linear(5, 5), "one output": nn.Conv2d(4, 1, 3),
             "one input": nn.ConvTranspose2d(1, 4, 3), "one weight": nn.Conv2d(1, 1, 1)}
 
@@ -71,7 +72,8 @@ class FoldingTest(unittest.TestCase):
                 np.testing.assert_array_equal(stored[name], wanted.numpy(), name)
             else:
                 tolerance = {torch.float64: 1e-14, torch.float32: 1e-6, torch.float16: 2e-3}[wanted.dtype]
-                np.testing.assert_allclose(stored[name], wanted.numpy(), rtol=tolerance, atol=tolerance * 0.1, err_msg=name)
+                np.testing.assert_allclose(stored[name], wanted.numpy(), rtol=tolerance, atol=tolerance * 0.1,
+                                           err_msg=name)
         self.assertEqual([name for name in stored if "_orig" in name or "parametrizations" in name or "_g" in name], [])
 
     def train(self, net: nn.Module, x: torch.Tensor) -> None:
@@ -145,8 +147,10 @@ class WeightNorm(FoldingTest):
         self.assertEqual(self.report.tied, {"1.bias": "0.bias", "1.weight": "0.weight"})
 
     def test_entries_that_only_look_like_it(self) -> None:
-        for state in ({"proj_g": torch.ones(4), "proj_v": torch.ones(5)}, {"a_g": torch.ones(2, 2), "a_v": torch.ones(2, 2)},
-                      {"weight_g": torch.ones(3, 1)}, {"weight_g": torch.ones(1), "weight_v": torch.ones(1), "weight": torch.ones(1)},
+        for state in ({"proj_g": torch.ones(4), "proj_v": torch.ones(5)},
+                      {"a_g": torch.ones(2, 2), "a_v": torch.ones(2, 2)},
+                      {"weight_g": torch.ones(3, 1)},
+                      {"weight_g": torch.ones(1), "weight_v": torch.ones(1), "weight": torch.ones(1)},
                       {"weight_g": torch.ones(2, 1, dtype=torch.int64), "weight_v": torch.ones(2, 3)}):
             report = export_state_dict(state, self.path)
             self.assertEqual((report.folded, report.names), ({}, list(state)))
@@ -188,7 +192,10 @@ class Pruning(FoldingTest):
             with self.subTest(kind=kind):
                 prune.l1_unstructured(module, "weight", 0.5)
                 self.check(module, "weight", exact=True)
-                prune.random_unstructured(module, "bias", 0.5) if module.bias.numel() > 1 else prune.identity(module, "bias")
+                if module.bias.numel() > 1:
+                    prune.random_unstructured(module, "bias", 0.5)
+                else:
+                    prune.identity(module, "bias")
                 self.check(module, "weight", "bias", exact=True)
                 self.assertEqual(set(self.report.folded.values()), {"pruning"})
                 prune.random_unstructured(module, "weight", 0.3)  # again
@@ -226,7 +233,8 @@ class OtherParametrizations(FoldingTest):
         mine = parametrize.register_parametrization(nn.Linear(3, 3), "weight", Symmetric())
         stacked = parametrizations.spectral_norm(parametrizations.orthogonal(nn.Linear(3, 3)))
         for module in (mine, parametrizations.orthogonal(nn.Linear(3, 4)), stacked):
-            for net, name in ((module, "'parametrizations.weight'"), (nn.Sequential(module), "'0.parametrizations.weight'")):
+            for net, name in ((module, "'parametrizations.weight'"),
+                              (nn.Sequential(module), "'0.parametrizations.weight'")):
                 with self.assertRaises(ExportError) as caught:
                     self.export(net)
                 for part in (name, "does not know", "remove_parametrizations", "--no-fold"):

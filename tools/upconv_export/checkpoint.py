@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from . import ExportError
-from .file_kinds import HEAD_BYTES, archive_names, kind_of, kind_of_archive
+from .file_kinds import HEAD_BYTES, archive_names, is_safetensors, kind_of, kind_of_archive
 from .unpickler import QUANTIZED, STORAGES, Name, Storage, Unpickler
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of what PyTorch wrote before 1.6
@@ -72,7 +72,7 @@ def _load(path: str | os.PathLike, file: BinaryIO, head: bytes) -> Any:
         with zipfile.ZipFile(file) as archive:
             return _load_zip(path, file, archive)
     file.seek(0)
-    if head[8:9] == b"{":
+    if is_safetensors(head):
         return _load_safetensors(file)
     return _load_legacy(path, file)
 
@@ -81,7 +81,9 @@ def _refuse_unknown(path: str | os.PathLike, unpickler: Unpickler) -> None:
     names = list(unpickler.unknown)
     if not names:
         return
-    shown = ", ".join(repr(name)[:100] for name in names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    shown = ", ".join(repr(name)[:100] for name in names[:5])
+    if len(names) > 5:
+        shown += f" and {len(names) - 5} more"
     raise ExportError(
         f"{path} holds more than tensors: it names {shown}, and loading such objects can run code, so nothing was "
         "loaded. If you trust the file, load it in a program of your own, where those classes are installed, with "
@@ -112,7 +114,7 @@ def _storage_id(reference: Any) -> tuple[torch.dtype, str, int, Any]:
     return STORAGES[kind.text], key, elements, view[0] if view else None
 
 
-# --- PyTorch 1.6 and later: a zip archive with data.pkl and data/<key> -------------------------------------------------
+# --- PyTorch 1.6 and later: a zip archive with data.pkl and data/<key> ----------------------------
 
 
 def _load_zip(path: str | os.PathLike, file: BinaryIO, archive: zipfile.ZipFile) -> Any:
@@ -164,7 +166,7 @@ def _text(data: torch.Tensor) -> str:
     return data.numpy().tobytes().decode("ascii", "replace")
 
 
-# --- before 1.6: pickles in a row, then the storages ----------------------------------------------------------------------
+# --- before 1.6: pickles in a row, then the storages ----------------------------------------------
 
 
 def _load_legacy(path: str | os.PathLike, file: BinaryIO) -> Any:
@@ -215,7 +217,7 @@ def _load_legacy(path: str | os.PathLike, file: BinaryIO) -> Any:
     return result
 
 
-# --- safetensors ------------------------------------------------------------------------------------------------------------
+# --- safetensors ----------------------------------------------------------------------------------
 
 
 def _load_safetensors(file: BinaryIO) -> dict[str, torch.Tensor]:

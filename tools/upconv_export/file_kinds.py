@@ -28,9 +28,16 @@ _STARTS = (
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script")
 
 
+def is_safetensors(head: bytes) -> bool:
+    """Whether a file begins with the length of a header, which may look like any other file's start, and a header."""
+    return head[6:9] == b"\0\0{"
+
+
 def kind_of(head: bytes) -> str | None:
     """What a file with these first bytes is and what to do, where it is something else than a pickle, a zip archive
     or safetensors; None where it may be one of them."""
+    if is_safetensors(head):
+        return None
     for start, kind in _STARTS:
         if head.startswith(start):
             return kind
@@ -40,16 +47,17 @@ def kind_of(head: bytes) -> str | None:
                 "download the file itself")
     if text.startswith(b"<?xml"):
         return "XML, not the weights: the download may have led to an error message; look into the file"
-    if text.startswith((b'{"', b"{\n", b"{ ", b"[")) and not head[:1] == b"\x80":
+    if text.startswith((b'{"', b"{\n", b"{\r", b"{ ", b"[")):
         return ("JSON, not the weights: an index names the files that hold them, anything else may be a server's "
                 "error message; look into the file")
     if head[257:262] == b"ustar":
-        return "a tar archive: " + _UNPACK + "; if torch.save of PyTorch 0.1 wrote it, load and save it with PyTorch 1 first"
+        return ("a tar archive: " + _UNPACK
+                + "; if torch.save of PyTorch 0.1 wrote it, load and save it with PyTorch 1 first")
     if head[4:8] == b"TFL3":
         return "a TensorFlow Lite model; " + _CHECKPOINT
     if is_onnx(head):
-        return ("an ONNX model, which holds a graph beside the weights: export the PyTorch model that it was made from, "
-                "with export_state_dict(model.state_dict(), path)")
+        return ("an ONNX model, which holds a graph beside the weights: export the PyTorch model that it was "
+                "made from, with export_state_dict(model.state_dict(), path)")
     return None
 
 

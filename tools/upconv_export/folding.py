@@ -139,7 +139,7 @@ def is_spectral_norm(weight: torch.Tensor, u: torch.Tensor, v: torch.Tensor) -> 
 def spectral_norm(target: str, weight: torch.Tensor, u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """The weight over the largest singular value that u and v stand for.
 
-    The matrix has one row for each index of a dimension, 0 in most modules, 1 in ConvTranspose2d and Linear's transpose.
+    The matrix has one row for each index of one dimension: by default 1 in transposed convolutions, else 0.
     Where several dimensions have u's size, the right one is told by what the power iteration left: u = W v / |W v|.
     """
     wide, u, v = (tensor.detach().to(torch.float64) for tensor in (weight, u, v))
