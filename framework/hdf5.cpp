@@ -152,13 +152,19 @@ LoadReport load_hdf5(Module& module, const fs::path& path, const LoadOptions& lo
     for (EntrySpec& entry : module.entries())
       wanted.insert(std::move(entry.name));
     weights.set_source(path.string());
+    for (const std::string& note : source.contents.notes)
+      weights.add_note(note);
     for (const Found& found : source.contents.entries) {
       if (wanted.contains(found.entry.name))
         weights.insert(found.entry.name, read_values(path, source, found));
     }
   }
   // Names were judged above; what the module does not know is left out here already.
-  module.load(weights, {.strict = false, .require_finite = load_options.require_finite});
+  LoadOptions options = load_options;
+  options.strict = false;
+  LoadReport loaded = module.load(weights, options);
+  report.kept_initial = std::move(loaded.kept_initial);
+  report.notes = std::move(loaded.notes);
   return report;
 }
 

@@ -16,7 +16,8 @@ FLOORS = ("framework", "kernels", "layers")
 OUTSIDE = ("examples", "tests", "bench", "tools")  # stand above the library
 CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
 INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cuda_runtime.h", "framework/cuda_check.h",
-            "framework/hdf5_", "framework/load_compare.h")  # not installed
+            "framework/hdf5_", "framework/load_compare.h", "framework/load_hints.h",
+            "framework/conversion.h")  # not installed
 DEVICE = "kernels/cuda/device/"
 CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes another library's, CUDA's
 
