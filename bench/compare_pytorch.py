@@ -74,9 +74,11 @@ def chosen_problems(arguments: argparse.Namespace, library) -> list[tuple[str, s
         problems.setdefault(text, name)
     for text in arguments.problems:
         try:
-            ConvProblem.parse(text)
+            transposed = ConvProblem.parse(text).transposed
         except ValueError as error:
             raise SystemExit(str(error))
+        if not transposed:
+            raise SystemExit(f"only transposed convolutions are compared on a GPU, got {text}")
         problems.setdefault(text, text)
     return list(problems.items())
 

@@ -1,4 +1,4 @@
-"""Problem strings of transposed convolutions, as bench/problems.h and the library write them; plain Python."""
+"""Problem strings of convolutions, as bench/problems.h and the library write them; plain Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 PATTERN = re.compile(
-    r"n(\d+)ci(\d+)ih(\d+)iw(\d+)co(\d+)kh(\d+)kw(\d+)_s(\d+)x(\d+)_p(\d+)x(\d+)_op(\d+)x(\d+)_d(\d+)x(\d+)_g(\d+)"
+    r"n(\d+)ci(\d+)ih(\d+)iw(\d+)co(\d+)kh(\d+)kw(\d+)_s(\d+)x(\d+)_p(\d+)x(\d+)_"
+    r"(?:op(\d+)x(\d+)|zeros)_d(\d+)x(\d+)_g(\d+)"
 )
 
 # How the modes are called in tables, and how a problem string ends in each.
@@ -22,7 +23,9 @@ FLAGSHIP_PRODUCTS = 32 * 3 * 7  # of an output
 
 @dataclass(frozen=True)
 class ConvProblem:
-    """A transposed convolution without its type; fields are called as in kernels/convolution.h."""
+    """A convolution without its type, either kind, padded with zeros; fields are called as in kernels/convolution.h."""
+
+    transposed: bool
 
     n: int
     ci: int
@@ -45,16 +48,22 @@ class ConvProblem:
     def parse(cls, text: str) -> ConvProblem:
         match = PATTERN.fullmatch(text)
         if not match:
-            raise ValueError(f"not a problem string of a transposed convolution, without its type: {text}")
-        return cls(*(int(value) for value in match.groups()))
+            raise ValueError(f"not a problem string of a convolution padded with zeros, without its type: {text}")
+        return cls("_zeros_" not in text, *(int(value or 0) for value in match.groups()))
 
     @property
     def oh(self) -> int:
-        return (self.ih - 1) * self.stride_h - 2 * self.pad_h + self.dilation_h * (self.kh - 1) + self.output_pad_h + 1
+        return self._size(self.ih, self.kh, self.stride_h, self.pad_h, self.dilation_h, self.output_pad_h)
 
     @property
     def ow(self) -> int:
-        return (self.iw - 1) * self.stride_w - 2 * self.pad_w + self.dilation_w * (self.kw - 1) + self.output_pad_w + 1
+        return self._size(self.iw, self.kw, self.stride_w, self.pad_w, self.dilation_w, self.output_pad_w)
+
+    def _size(self, size: int, kernel: int, stride: int, pad: int, dilation: int, output_pad: int) -> int:
+        reach = dilation * (kernel - 1) + 1
+        if self.transposed:
+            return (size - 1) * stride - 2 * pad + reach + output_pad
+        return (size + 2 * pad - reach) // stride + 1
 
     @property
     def x_shape(self) -> tuple[int, int, int, int]:
@@ -62,7 +71,9 @@ class ConvProblem:
 
     @property
     def weight_shape(self) -> tuple[int, int, int, int]:
-        return (self.ci, self.co // self.groups, self.kh, self.kw)
+        if self.transposed:
+            return (self.ci, self.co // self.groups, self.kh, self.kw)
+        return (self.co, self.ci // self.groups, self.kh, self.kw)
 
     @property
     def y_shape(self) -> tuple[int, int, int, int]:
@@ -71,7 +82,8 @@ class ConvProblem:
     @property
     def flops(self) -> int:
         """Two a product; padding counts, as in PyTorch's counter."""
-        return 2 * self.n * self.ih * self.iw * (self.ci // self.groups) * self.co * self.kh * self.kw
+        pixels = self.ih * self.iw if self.transposed else self.oh * self.ow
+        return 2 * self.n * pixels * (self.ci // self.groups) * self.co * self.kh * self.kw
 
     def bytes_moved(self, mode: str) -> int:
         """Input, weight and output, each once."""
@@ -80,7 +92,8 @@ class ConvProblem:
     @property
     def products(self) -> float:
         """Products that are summed in an output, on average."""
-        return self.ci / self.groups * self.kh * self.kw / (self.stride_h * self.stride_w)
+        products = self.ci / self.groups * self.kh * self.kw
+        return products / (self.stride_h * self.stride_w) if self.transposed else products
 
     @property
     def is_dense(self) -> bool:

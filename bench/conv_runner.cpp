@@ -1,4 +1,4 @@
-// One convolution, timed on command: the C++ half of compare_pytorch_cpu.py.
+// One convolution, timed on command: the C++ half of cpu_peers.py.
 //
 //   conv_runner <problem string> <threads> <x> <weight> <bias> <y>
 //

@@ -10,11 +10,14 @@ elseif(UPCONV_CUDA)
   find_package(CUDAToolkit ${upconv_cuda_minimum} REQUIRED)
 endif()
 if(UPCONV_CUDA AND CUDAToolkit_FOUND)
-  if(TARGET CUDA::cudart_static AND TARGET CUDA::cublasLt AND CUDAToolkit_NVCC_EXECUTABLE)
+  # Of cuBLASLt only the header: a process loads the library when it is first used.
+  find_path(UPCONV_CUBLASLT_INCLUDE_DIR cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
+  mark_as_advanced(UPCONV_CUBLASLT_INCLUDE_DIR)
+  if(TARGET CUDA::cudart_static AND UPCONV_CUBLASLT_INCLUDE_DIR AND CUDAToolkit_NVCC_EXECUTABLE)
     set(UPCONV_WITH_CUDA TRUE)
   elseif(NOT UPCONV_CUDA STREQUAL "AUTO")
     message(FATAL_ERROR "upconv: the CUDA toolkit in ${CUDAToolkit_BIN_DIR} lacks nvcc, libcudart_static.a or "
-      "libcublasLt. Install the whole toolkit, or configure with -DUPCONV_CUDA=OFF")
+      "cublasLt.h. Install the whole toolkit, or configure with -DUPCONV_CUDA=OFF")
   endif()
 endif()
 

@@ -5,21 +5,29 @@ set(upconv_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/upconv)
 install(TARGETS upconv upconv_framework upconv_kernels upconv_layers
   EXPORT upconv-targets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILE_SET interop_headers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+set(upconv_libexec_dir ${CMAKE_INSTALL_LIBEXECDIR}/upconv)
+install(TARGETS upconv-read-hdf5 EXPORT upconv-targets RUNTIME DESTINATION ${upconv_libexec_dir})
+if(BUILD_SHARED_LIBS)
+  file(RELATIVE_PATH upconv_libdir_from_libexec
+    ${CMAKE_INSTALL_FULL_LIBEXECDIR}/upconv ${CMAKE_INSTALL_FULL_LIBDIR})
+  set_target_properties(upconv-read-hdf5 PROPERTIES INSTALL_RPATH $ORIGIN/${upconv_libdir_from_libexec})
+endif()
 install(EXPORT upconv-targets NAMESPACE upconv:: DESTINATION ${upconv_cmake_dir})
 
 configure_package_config_file(cmake/upconv-config.cmake.in upconv-config.cmake
   INSTALL_DESTINATION ${upconv_cmake_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(upconv-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/upconv-config.cmake ${PROJECT_BINARY_DIR}/upconv-config-version.cmake
-  cmake/Findhdf5_c.cmake cmake/Findlzf.cmake DESTINATION ${upconv_cmake_dir})
+  cmake/Findhdf5_c.cmake cmake/Findlzf.cmake cmake/UpconvStaticLibs.cmake DESTINATION ${upconv_cmake_dir})
 
 # pkg-config: a static build names the libraries it was configured with, for the consumer's link.
-set(upconv_private_libraries ${hdf5_c_LIBRARY} ${lzf_LIBRARY} -L$<TARGET_FILE_DIR:hwy::hwy> -lhwy)
+set(upconv_private_libraries ${hdf5_c_LIBRARY} ${lzf_LIBRARY} ${hdf5_c_STATIC_LIBRARIES} -L$<TARGET_FILE_DIR:hwy::hwy> -lhwy)
 list(TRANSFORM OpenMP_CXX_LIB_NAMES PREPEND -l OUTPUT_VARIABLE upconv_openmp_libraries)
 list(APPEND upconv_private_libraries ${upconv_openmp_libraries})
 if(UPCONV_WITH_CUDA)
-  list(APPEND upconv_private_libraries ${CUDA_cublasLt_LIBRARY} ${CUDA_cudart_static_LIBRARY} -ldl -lrt -lpthread)
+  list(APPEND upconv_private_libraries ${CUDA_cudart_static_LIBRARY} -ldl -lrt -lpthread)
 endif()
+string(REPLACE " " "\\ " upconv_private_libraries "${upconv_private_libraries}")  # of a path
 list(JOIN upconv_private_libraries " " upconv_private_libraries)
 file(RELATIVE_PATH upconv_prefix_from_pkgconfig ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" upconv_prefix_from_pkgconfig ${upconv_prefix_from_pkgconfig})
@@ -29,6 +37,16 @@ install(FILES ${PROJECT_BINARY_DIR}/upconv.pc DESTINATION ${CMAKE_INSTALL_LIBDIR
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(PROGRAMS tools/export_hdf5.py DESTINATION ${CMAKE_INSTALL_DATADIR}/upconv)
+install(FILES
+  tools/upconv_export/__init__.py
+  tools/upconv_export/checkpoint.py
+  tools/upconv_export/choose.py
+  tools/upconv_export/file_kinds.py
+  tools/upconv_export/folding.py
+  tools/upconv_export/rules.py
+  tools/upconv_export/tensors.py
+  tools/upconv_export/unpickler.py
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/upconv/upconv_export)
 if(UPCONV_BUILD_TOOLS)
   install(TARGETS upconv-inspect RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

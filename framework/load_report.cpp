@@ -58,7 +58,7 @@ std::string LoadReport::to_string() const {
     text += message("\n  none of ", missing.size(), missing.size() == 1 ? " name" : " names",
                     " is in the file: ", unexpected.empty() ? "it holds nothing" : "another network?");
   }
-  if (!hints_tell_names) {
+  if (!hints_tell_names || !kept_initial.empty()) {
     append_section(text, "missing", missing.size(), missing_lines);
     append_section(text, "unexpected", unexpected.size(), unexpected_lines);
   }

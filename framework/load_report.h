@@ -30,7 +30,8 @@ struct LoadReport {
   std::vector<std::string> notes;         ///< Harmless: narrowed types, stripped prefixes.
   std::vector<std::string> kept_initial;  ///< After a load: those of `missing` that no load ever set.
   std::size_t matched = 0;                ///< Number of names that both have.
-  bool hints_tell_names = false;          ///< The hints explain all of `missing`, so the text leaves it out.
+  bool hints_tell_names =
+      false;  ///< The hints explain all of `missing`: the text of a refusal leaves it out.
 
   bool has_errors(bool strict) const;
   /// The whole report as text, one finding a line, hints first, each missing name with the nearest one

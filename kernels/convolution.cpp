@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include <upconv/framework/error.h>
@@ -106,7 +107,8 @@ std::string ConvProblem::to_string() const {
       transposed ? message("op", output_pad_h, 'x', output_pad_w) : std::string(name_of(padding_mode));
   return message('n', n, "ci", ci, "ih", ih, "iw", iw, "co", co, "kh", kh, "kw", kw, "_s", stride_h, 'x',
                  stride_w, "_p", pad_h, 'x', pad_w, '_', middle, "_d", dilation_h, 'x', dilation_w, "_g",
-                 groups, '_', dtype == DType::f32 && precision == Precision::tf32 ? "tf32" : name_of(dtype));
+                 groups, '_', dtype == DType::f32 && precision == Precision::tf32 ? "tf32" : name_of(dtype),
+                 finite_weight ? "" : "_nonfinite");
 }
 
 ConvProblem ConvProblem::parse(std::string_view text) {
@@ -146,6 +148,7 @@ ConvProblem ConvProblem::parse(std::string_view text) {
   } else {
     reader.expect("f32");
   }
+  problem.finite_weight = !reader.take("_nonfinite");
   reader.finish();
   validate(problem);
   return problem;
@@ -238,6 +241,19 @@ std::span<const ConvRow> convolution_rows(Device::Type type) {
 void convolution(const ConvProblem& problem, const ConvOperands& operands, std::string_view layer,
                  ExecutionContext& ctx) {
   run(problem.op(), convolution_rows(ctx.device().type()), problem, operands, layer, ctx);
+}
+
+bool is_finite(const ConstTensorView& weight) {
+  if (!weight.device().is_cpu()) {
+    Tensor host = Tensor::empty(weight.shape(), weight.dtype());
+    copy(host, weight);
+    return is_finite(host);
+  }
+  return visit_dtype(weight.dtype(), [&]<class T>(std::type_identity<T>) {
+    const auto* values = static_cast<const T*>(weight.raw());
+    return std::all_of(values, values + weight.numel(),
+                       [](T value) { return std::isfinite(static_cast<double>(value)); });
+  });
 }
 
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {

@@ -32,6 +32,9 @@ struct ConvProblem {
   PaddingMode padding_mode = PaddingMode::zeros;  ///< Ordinary only.
   DType dtype = DType::f32;
   Precision precision = Precision::fp32;  ///< Of f32 tensors.
+  /// Whether every weight is finite, as is_finite says. Some kernels multiply zeros of the padding, which is
+  /// only then the same as having no product there.
+  bool finite_weight = true;
 
   std::int64_t oh() const;
   std::int64_t ow() const;
@@ -47,7 +50,8 @@ struct ConvProblem {
   /// "conv_transpose2d" or "conv2d"
   std::string_view op() const;
   /// "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32"; an ordinary convolution has its padding mode
-  /// in place of the output padding ("_zeros"), and permitted TF32 reads "_tf32".
+  /// in place of the output padding ("_zeros"), and permitted TF32 reads "_tf32". Weights that are not all
+  /// finite end it with "_nonfinite".
   std::string to_string() const;
   /// The inverse of to_string. Throws: ArgumentError on any other text.
   static ConvProblem parse(std::string_view text);
@@ -82,6 +86,9 @@ std::span<const ConvRow> convolution_rows(Device::Type type);
 /// Selects a row and runs it. The problem is validated and the operands fit it.
 void convolution(const ConvProblem& problem, const ConvOperands& operands, std::string_view layer,
                  ExecutionContext& ctx);
+
+/// Whether no element of a weight, on any device, is infinite or NaN. Looked at once, at prepare.
+bool is_finite(const ConstTensorView& weight);
 
 /// Packs a weight for the kernels of `device`, once, at prepare. `problem` gives channels, kernel, groups and
 /// type; its image size does not matter. The layout is written down in convolution_pack.h.

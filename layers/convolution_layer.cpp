@@ -74,6 +74,7 @@ void ConvolutionLayer::do_initialize(ParameterId, std::span<float> values, Rando
 }
 
 void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
+  layer_.finite_weight = kernels::is_finite(parameter(weight_));
   kernels::ConvProblem problem = layer_;
   problem.dtype = parameter(weight_).dtype();
   problem.precision = ctx.precision();

@@ -1,7 +1,23 @@
 #!/usr/bin/env bash
 # Checks that every C++ and CUDA file is formatted as .clang-format says; `--fix` formats them instead.
 # Exit status: 0 in order, 77 skipped, else not. Other versions of clang-format differ in details, so only 14 judges.
+#
+#   bash tools/check_format.sh [--fix]
 set -euo pipefail
+
+mode=(--dry-run -Werror)
+case ${1:-} in
+  '') ;;
+  --fix) mode=(-i) ;;
+  --help | -h)
+    sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+  *)
+    echo "check_format: $1 is not an option; see bash tools/check_format.sh --help" >&2
+    exit 2
+    ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 clang_format=
@@ -16,10 +32,6 @@ if [[ -z $clang_format ]]; then
   exit 77
 fi
 
-mode=(--dry-run -Werror)
-if [[ ${1:-} == --fix ]]; then
-  mode=(-i)
-fi
 directories=()
 for directory in framework kernels layers examples tests bench tools; do
   [[ -d $directory ]] && directories+=("$directory")

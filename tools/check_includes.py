@@ -3,6 +3,8 @@
 
     framework <- kernels <- layers <- examples, tests, bench, tools
 
+    python3 tools/check_includes.py [ROOT]
+
 Prints one line for each violation, path:line: what is wrong and what to do, and exits with 1 if there is any.
 """
 
@@ -16,22 +18,23 @@ FLOORS = ("framework", "kernels", "layers")
 OUTSIDE = ("examples", "tests", "bench", "tools")  # stand above the library
 CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
 INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cuda_runtime.h", "framework/cuda_check.h",
-            "framework/hdf5_", "framework/load_compare.h", "framework/load_hints.h",
-            "framework/conversion.h")  # not installed
+            "framework/conversion.h", "framework/keep_loaded.h", "framework/load_compare.h", "framework/load_hints.h",
+            "framework/hdf5/")  # not installed
+PUBLIC = {"framework/hdf5/hdf5.h"}  # the one header of an internal folder that is
 DEVICE = "kernels/cuda/device/"
 CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes another library's, CUDA's
 
 # Who may include which floor, and of the framework only that part of it which knows nothing of modules.
 REACH = {"framework": ("framework",), "kernels": ("framework", "kernels"), "layers": FLOORS}
 KERNELS_MAY_USE = {
-    "context", "cuda_check", "device", "dtype", "error", "float16", "memory", "message", "profiler", "shape", "tensor",
+    "context", "cuda_check", "device", "dtype", "error", "float16", "keep_loaded", "memory", "message", "profiler", "shape", "tensor",
     "workspace",
 }
 
 # Headers of other libraries, and the only places that may see them.
 THIRD_PARTY = {
     "cuda|cublas|cooperative_groups|nvtx|mma\\.h": ("framework/cuda_", "kernels/cuda/", "tests/", "bench/"),
-    "hdf5\\.h|H5|lzf\\.h": ("framework/hdf5", "tests/", "bench/"),
+    "hdf5\\.h|H5|lzf\\.h": ("framework/hdf5/", "tests/", "bench/"),
     "Eigen/|hwy/|omp\\.h": ("kernels/cpu/", "tests/", "bench/"),
 }
 
@@ -43,7 +46,7 @@ DIRECTIVE = re.compile(r"^\s*#\s*(if|ifdef|ifndef|define)\b")
 
 
 def is_internal(path: str) -> bool:
-    return path.startswith(INTERNAL)
+    return path.startswith(INTERNAL) and path not in PUBLIC
 
 
 def is_public_header(path: str) -> bool:
@@ -155,6 +158,9 @@ def check_tree(root: Path) -> list[str]:
 
 
 def main() -> int:
+    if any(argument.startswith("-") for argument in sys.argv[1:]):
+        print(__doc__)
+        return 0 if sys.argv[1:] == ["--help"] else 2
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
     problems = check_tree(root)
     print("\n".join(problems) if problems else "include directions, include form, headers and CMake lists: all in order")

@@ -11,22 +11,20 @@ float correctly. Tied weights (same storage, offset, shape and stride) are store
 hard-linked. The file is made in memory, written beside its destination and renamed into place, so a
 failed export leaves whatever was there before. docs/hdf5_format.md describes the file.
 
-Needs PyTorch 1.13 or later, numpy and h5py. Only tensors are ever unpickled from the input.
+Weights that weight_norm, spectral_norm or pruning compute are folded into one entry each. Checkpoints are read without
+running anything that they name.
+
+Needs PyTorch 1.13 or later, numpy, h5py, and the folder upconv_export beside this file.
 """
 
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import io
 import os
-import pickle
-import re
 import stat
 import sys
 import tempfile
-import warnings
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,8 +39,21 @@ except ImportError as error:
     sys.exit(f"export_hdf5.py: Python package '{error.name}' is missing "
              "(needs torch, numpy and h5py; on Debian: python3-torch python3-numpy python3-h5py)")
 
+try:
+    from upconv_export import ExportError
+except ImportError:
+    message = "the folder upconv_export is missing; it belongs beside export_hdf5.py"
+    if __name__ != "__main__":
+        raise ImportError(message) from None
+    sys.exit(f"export_hdf5.py: {message}")
+from upconv_export.checkpoint import load_checkpoint
+from upconv_export.choose import choose_entries, exclude_names, strip_names
+from upconv_export.folding import fold as fold_entries
+from upconv_export.rules import chunk_shape, refuse_unstorable
+from upconv_export.tensors import dtype_name, tie_key
+
 FORMAT_VERSION = 1
-EXPORTER_VERSION = "1.0.0"
+EXPORTER_VERSION = "1.1.0"
 
 COMPRESSIONS = ("none", "gzip", "lzf")
 
@@ -54,21 +65,9 @@ CONVERSIONS = {
     "float64": torch.float64,
 }
 
-# Every dtype a dataset can hold. PyTorch 1.13 has no unsigned types beyond uint8.
-STORABLE = {
-    getattr(torch, name)
-    for name in ("float16", "bfloat16", "float32", "float64", "bool", "uint8", "int8", "int16",
-                 "int32", "int64", "uint16", "uint32", "uint64")
-    if hasattr(torch, name)
-}
-
 # Dtypes whose stored form does not say by itself what the tensor was: bfloat16, because a reader
 # sees a nameless float type, and uint16, because other exporters hide bfloat16 bits in it.
 MARKED = {torch.bfloat16} | ({torch.uint16} if hasattr(torch, "uint16") else set())
-
-
-class ExportError(Exception):
-    """The model cannot be exported as asked; the message says which entries and why."""
 
 
 @dataclass
@@ -82,13 +81,17 @@ class ExportReport:
     converted: int = 0  # entries changed by `dtype`
     stripped: int = 0  # names that lost `strip_prefix`
     excluded: list[str] = field(default_factory=list)
+    folded: dict[str, str] = field(default_factory=dict)  # name -> "weight_norm", ...
     values: int = 0  # elements stored, tied ones once
     file_bytes: int = 0
 
+    def __repr__(self) -> str:
+        """A few lines; what a notebook shows of the last value of a cell. listing() has every name."""
+        return describe(self)
 
-def dtype_name(dtype: torch.dtype) -> str:
-    """'float32' for torch.float32."""
-    return str(dtype).replace("torch.", "")
+    def listing(self) -> str:
+        """The summary, then every name that was written, left out, tied or folded."""
+        return describe(self, limit=None)
 
 
 def bfloat16_type() -> h5py.h5t.TypeFloatID:
@@ -101,109 +104,7 @@ def bfloat16_type() -> h5py.h5t.TypeFloatID:
     return kind
 
 
-# --- names --------------------------------------------------------------------------------------
-
-
-def check_name(name: object, nested: bool) -> str | None:
-    """Why `name` cannot name a dataset, or None if it can."""
-    if not isinstance(name, str):
-        return f"the name is not a string but {type(name).__name__}"
-    if not name:
-        return "the name is empty"
-    if "/" in name:
-        return "the name contains '/', which HDF5 reads as a group"
-    if "\0" in name:
-        return "the name contains a NUL character"
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return "the name is not valid Unicode"
-    parts = name.split(".") if nested else [name]
-    if nested and "" in parts:
-        return "the name has an empty part, so it cannot be spelled as nested groups"
-    if any(part in (".", "..") for part in parts):
-        return "the name means a folder ('.' or '..')"
-    return None
-
-
-def check_groups(names: Iterable[str]) -> list[str]:
-    """Names that would have to be a dataset and a group at once if '.' nests."""
-    names = list(names)
-    groups = {name[:i] for name in names for i, char in enumerate(name) if char == "."}
-    return [f"{name!r}: is a tensor and also the group of others, so it cannot be nested"
-            for name in names if name in groups]
-
-
-def strip_names(entries: Mapping[Any, Any], prefix: str) -> tuple[dict[Any, Any], int]:
-    """`entries` without `prefix` on the names that carry it, and how many did."""
-    result: dict[Any, Any] = {}
-    count = 0
-    for name, value in entries.items():
-        if isinstance(name, str) and name.startswith(prefix):
-            name = name[len(prefix):]
-            count += 1
-        if name in result:
-            raise ExportError(f"two entries are both called {name!r} without the prefix {prefix!r}")
-        result[name] = value
-    if count == 0:
-        raise ExportError(f"no name starts with the prefix {prefix!r}; "
-                          f"the names are {some_names(entries)}")
-    return result, count
-
-
-def exclude_names(entries: Mapping[Any, Any],
-                  patterns: Iterable[str]) -> tuple[dict[Any, Any], list[str]]:
-    """`entries` without those that match a pattern, and the names left out."""
-    result, dropped = dict(entries), []
-    for pattern in patterns:
-        hits = [n for n in entries if isinstance(n, str) and fnmatch.fnmatchcase(n, pattern)]
-        if not hits:
-            raise ExportError(f"no name matches the pattern {pattern!r}; "
-                              f"the names are {some_names(entries)}")
-        dropped += [name for name in hits if name in result]
-        for name in hits:
-            result.pop(name, None)
-    return result, dropped
-
-
-def some_names(entries: Mapping[Any, Any], limit: int = 6) -> str:
-    """The first few names, for a message."""
-    names = [repr(name)[:80] for name in list(entries)[:limit]]
-    more = len(entries) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more > 0 else "") if names else "(none)"
-
-
 # --- tensors ------------------------------------------------------------------------------------
-
-
-def check_tensor(value: object, dtype: torch.dtype | None) -> str | None:
-    """Why `value` cannot be stored, or None if it can."""
-    if not isinstance(value, torch.Tensor):
-        return f"is not a tensor but {type(value).__name__}"
-    if value.is_quantized:
-        return "is quantized; call dequantize() first"
-    if getattr(value, "is_nested", False):
-        return "is a nested tensor"
-    if value.layout != torch.strided:
-        return f"has layout {dtype_name(value.layout)}; call to_dense() first"
-    if value.device.type == "meta":
-        return "is on the meta device and has no data"
-    if value.is_complex():
-        return f"is complex ({dtype_name(value.dtype)}), which upconv has no type for"
-    if value.dtype not in STORABLE and not (dtype is not None and value.is_floating_point()):
-        return f"has dtype {dtype_name(value.dtype)}, which the format cannot hold"
-    if value.dim() > 32:
-        return f"has {value.dim()} dimensions; HDF5 stops at 32"
-    return None
-
-
-def tie_key(tensor: torch.Tensor) -> tuple | None:
-    """Equal for tensors that are the same memory seen the same way; None if there is no memory."""
-    if tensor.numel() == 0:
-        return None
-    storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
-    return (str(tensor.device), storage.data_ptr(), tensor.storage_offset(), tuple(tensor.shape),
-            tensor.stride(), tensor.dtype, tensor.is_neg())
 
 
 def to_storable(name: str, tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
@@ -222,9 +123,9 @@ def to_storable(name: str, tensor: torch.Tensor, dtype: torch.dtype | None) -> t
 def filters_for(tensor: torch.Tensor, compression: str, shuffle: bool,
                 fletcher32: bool) -> dict[str, Any]:
     """h5py's filter arguments; scalars and empty tensors cannot be chunked and take none."""
-    if tensor.dim() == 0 or tensor.numel() == 0:
+    if tensor.dim() == 0 or tensor.numel() == 0 or not (compression != "none" or shuffle or fletcher32):
         return {}
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"chunks": chunk_shape(tensor)}
     if compression != "none":
         options["compression"] = compression
     if shuffle:
@@ -336,7 +237,7 @@ def replace_file(path: str, content: memoryview) -> None:
 
 def export_state_dict(state_dict: Mapping[str, torch.Tensor], path: str | os.PathLike, *,
                       nested: bool = False, strip_prefix: str = "", exclude: Iterable[str] = (),
-                      dtype: str | torch.dtype | None = None, compression: str = "none",
+                      dtype: str | torch.dtype | None = None, fold: bool = True, compression: str = "none",
                       shuffle: bool = False, fletcher32: bool = False) -> ExportReport:
     """Write `state_dict` to the HDF5 file `path`, replacing it in one step.
 
@@ -344,8 +245,10 @@ def export_state_dict(state_dict: Mapping[str, torch.Tensor], path: str | os.Pat
     strip_prefix  remove this from the start of the names that have it ("module.")
     exclude       leave out names that match one of these shell patterns
     dtype         convert floating-point tensors; None keeps what each tensor has
+    fold          store the weight in place of what weight_norm, spectral_norm or pruning compute it from
     compression   "none", "gzip" or "lzf"; shuffle and fletcher32 add those filters
 
+    Prints nothing; print() the report for a summary, and its listing() for every name.
     Raises ExportError, which names every entry that cannot be represented, or OSError.
     """
     if compression not in COMPRESSIONS:
@@ -358,11 +261,15 @@ def export_state_dict(state_dict: Mapping[str, torch.Tensor], path: str | os.Pat
                           f"{type(state_dict).__name__}")
 
     report = ExportReport(path=os.fspath(path))
-    entries: Mapping[Any, Any] = state_dict
+    # A mapping may make its tensors anew at every look; these stay alive while their addresses are compared.
+    entries: Mapping[Any, Any] = dict(state_dict.items())
     if exclude:
         entries, report.excluded = exclude_names(entries, exclude)
+    if fold:
+        entries, report.folded = fold_entries(entries)
     if strip_prefix:
         entries, report.stripped = strip_names(entries, strip_prefix)
+        report.folded = {strip(name, strip_prefix): kind for name, kind in report.folded.items()}
     if not entries:
         raise ExportError("there is nothing to export: the state dict is empty")
     refuse_unstorable(entries, nested, target)
@@ -380,6 +287,10 @@ def export_state_dict(state_dict: Mapping[str, torch.Tensor], path: str | os.Pat
     return report
 
 
+def strip(name: str, prefix: str) -> str:
+    return name[len(prefix):] if name.startswith(prefix) else name
+
+
 def as_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
     """The dtype to convert to, or None; strings are the names in CONVERSIONS."""
     if dtype is None:
@@ -387,123 +298,6 @@ def as_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
     found = CONVERSIONS.get(dtype) if isinstance(dtype, str) else dtype
     if found not in CONVERSIONS.values():
         raise ExportError(f"dtype is one of {', '.join(CONVERSIONS)}, not {dtype!r}")
-    return found
-
-
-def refuse_unstorable(entries: Mapping[Any, Any], nested: bool,
-                      dtype: torch.dtype | None) -> None:
-    """Raise one ExportError that lists everything the file could not represent."""
-    problems = []
-    for name, value in entries.items():
-        why = check_name(name, nested) or check_tensor(value, dtype)
-        if why is not None:
-            problems.append(f"{name!r}: {why}")
-    if nested and not problems:
-        problems = check_groups(entries)
-    if problems:
-        shown = "\n  ".join(problems[:20])
-        more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
-        noun = "entry" if len(problems) == 1 else "entries"
-        raise ExportError(f"cannot export {len(problems)} {noun}:\n  {shown}{more}")
-
-
-# --- checkpoints --------------------------------------------------------------------------------
-
-
-def load_checkpoint(path: str | os.PathLike) -> Any:
-    """What a .pt/.pth file holds, on the CPU; nothing but tensors and plain containers is built."""
-    if os.path.isdir(path):
-        raise ExportError(f"{path} is a folder")
-    if is_torchscript(path):
-        raise ExportError(f"{path} is a TorchScript archive; load it with torch.jit.load and call "
-                          "export_state_dict(module.state_dict(), path)")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ExportError(f"{path} does not exist") from None
-    except OSError as error:
-        raise ExportError(f"{path} cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # torch.load raises whatever its unpickler stumbles over
-        raise ExportError(explain_load_failure(path, error)) from None
-
-
-def explain_load_failure(path: str | os.PathLike, error: Exception) -> str:
-    """What to do about a file that torch.load refused."""
-    text = str(error)
-    if isinstance(error, pickle.UnpicklingError) and "weights" in text.lower():
-        culprit = re.search(r"(Unsupported \w+ [\w.]+|GLOBAL [\w.]+)", text)
-        return (f"{path} holds more than tensors, for example a whole pickled module, and "
-                "unpickling that can run code. If you trust it, load it in your own program and "
-                "call export_state_dict(model.state_dict(), path)."
-                + (f" PyTorch found: {culprit.group(1)}" if culprit else ""))
-    lines = text.strip().splitlines()
-    detail = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
-    return f"{path} is not a PyTorch checkpoint, or is damaged ({detail})"
-
-
-def is_torchscript(path: str | os.PathLike) -> bool:
-    """Whether a checkpoint is a TorchScript archive, by its table of contents."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
-def holds_tensors(value: object) -> bool:
-    """Whether `value` looks like a state dict: a mapping with a tensor directly in it."""
-    return isinstance(value, Mapping) and any(isinstance(v, torch.Tensor) for v in value.values())
-
-
-def candidate_keys(value: object, prefix: str = "", depth: int = 4) -> list[tuple[str, int]]:
-    """Where the state dicts inside a checkpoint are: (key, number of tensors)."""
-    found: list[tuple[str, int]] = []
-    if depth == 0 or not isinstance(value, Mapping):
-        return found
-    for key, child in value.items():
-        if not isinstance(key, str):
-            continue
-        if holds_tensors(child):
-            found.append((prefix + key, sum(isinstance(v, torch.Tensor) for v in child.values())))
-        found += candidate_keys(child, prefix + key + "/", depth - 1)
-    return found
-
-
-def list_candidates(checkpoint: object) -> str:
-    """The candidate keys as the end of a message."""
-    found = candidate_keys(checkpoint)
-    if not found:
-        return "no key in it holds tensors"
-    listed = "\n  ".join(f"--key {key}   ({count} tensors)" for key, count in found[:20])
-    return f"it could be\n  {listed}"
-
-
-def pick_state_dict(checkpoint: Any, key: str | None) -> Mapping[Any, Any]:
-    """The state dict in a checkpoint: the whole of it, or what `key` ("a" or "a/b") names."""
-    if not isinstance(checkpoint, Mapping):
-        raise ExportError(f"the file holds {type(checkpoint).__name__}, not a state dict")
-    if key is None:
-        if not holds_tensors(checkpoint) and candidate_keys(checkpoint):
-            raise ExportError("the state dict is nested in this checkpoint; say where: "
-                              + list_candidates(checkpoint))
-        if any(isinstance(value, Mapping) for value in checkpoint.values()):
-            raise ExportError("the checkpoint has tensors beside nested dictionaries; "
-                              "say which to take: " + list_candidates(checkpoint))
-        return checkpoint
-    if key in checkpoint:
-        found: Any = checkpoint[key]
-    else:
-        found = checkpoint
-        for part in key.split("/"):
-            if not isinstance(found, Mapping) or part not in found:
-                raise ExportError(f"the checkpoint has no key {key!r}; "
-                                  + list_candidates(checkpoint))
-            found = found[part]
-    if not isinstance(found, Mapping):
-        raise ExportError(f"the key {key!r} holds {type(found).__name__}, not a state dict; "
-                          + list_candidates(checkpoint))
     return found
 
 
@@ -517,7 +311,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         epilog="exit status: 0 written, 1 refused or failed (the old file is left alone), "
                "2 wrong usage, 130 interrupted",
     )
-    parser.add_argument("checkpoint", help="a .pt or .pth file made by torch.save(state_dict)")
+    parser.add_argument("checkpoint", help="a .pt or .pth file made by torch.save, or a .safetensors file")
     parser.add_argument("output", help="the HDF5 file to write; replaced if it exists")
     parser.add_argument("--key", metavar="KEY",
                         help="where the state dict is in a checkpoint that nests it, for example "
@@ -526,10 +320,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
                         help="remove PREFIX from the names that start with it, for example "
                              "module. (left by DataParallel)")
     parser.add_argument("--exclude", metavar="PATTERN", action="append", default=[],
-                        help="leave out the names that match this shell pattern; may be repeated, "
-                             "and applies before --prefix-strip")
+                        help="leave out the names that match this shell pattern; may be repeated. "
+                             "Applies before --prefix-strip and, without --key, to the whole checkpoint")
     parser.add_argument("--dtype", choices=tuple(CONVERSIONS),
                         help="convert floating-point tensors (default: keep what they have)")
+    parser.add_argument("--no-fold", dest="fold", action="store_false",
+                        help="store the entries of weight_norm, spectral_norm and pruning as they are "
+                             "(default: the weight that they give)")
     parser.add_argument("--nested", action="store_true",
                         help="write a.b.weight as groups a/b/weight (default: one dotted name)")
     parser.add_argument("--compression", choices=COMPRESSIONS, default="none",
@@ -537,14 +334,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--shuffle", action="store_true",
                         help="shuffle bytes before compressing, which packs floats better")
     parser.add_argument("--fletcher32", action="store_true", help="add checksums")
-    parser.add_argument("--quiet", action="store_true", help="print nothing on success")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--quiet", action="store_true", help="print nothing on success")
+    output.add_argument("--list", action="store_true", help="print every name, not only a summary")
     parser.add_argument("--version", action="version",
                         version=f"export_hdf5.py {EXPORTER_VERSION} (format {FORMAT_VERSION})")
     return parser.parse_args(argv)
 
 
-def describe(report: ExportReport) -> str:
-    """What was written, for people."""
+def describe(report: ExportReport, limit: int | None = 4) -> str:
+    """What was written, for people: a few lines, or with `limit` None every name."""
     kinds = ", ".join(f"{count} {name}" for name, count in report.dtypes.items())
     lines = [f"{report.path}: {len(report.names)} tensors ({kinds}), {report.values:,} values, "
              f"{report.file_bytes:,} bytes"]
@@ -553,9 +352,22 @@ def describe(report: ExportReport) -> str:
     if report.converted:
         lines.append(f"  {report.converted} converted")
     if report.excluded:
-        lines.append("  left out: " + ", ".join(report.excluded))
-    lines += [f"  {name} is tied to {other}" for name, other in report.tied.items()]
+        lines.append("  left out: " + shortened(report.excluded, limit))
+    for kind in dict.fromkeys(report.folded.values()):
+        names = [name for name, folded in report.folded.items() if folded == kind]
+        lines.append(f"  {kind} folded into {len(names)}: " + shortened(names, limit))
+    if report.tied:
+        lines.append("  " + shortened([f"{name} is tied to {other}" for name, other in report.tied.items()], limit))
+    if limit is None:
+        lines += ["  wrote:", *(f"    {name}" for name in report.names)]
     return "\n".join(lines)
+
+
+def shortened(items: list[str], limit: int | None) -> str:
+    """The first `limit` items, or all."""
+    if limit is None or len(items) <= limit:
+        return ", ".join(items)
+    return ", ".join(items[:limit]) + f" and {len(items) - limit} more"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -563,11 +375,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if os.path.realpath(args.checkpoint) == os.path.realpath(args.output):
             raise ExportError("the output would overwrite the checkpoint")
-        state_dict = pick_state_dict(load_checkpoint(args.checkpoint), args.key)
+        state_dict, excluded = choose_entries(load_checkpoint(args.checkpoint), args.key, args.exclude)
         report = export_state_dict(
             state_dict, args.output, nested=args.nested, strip_prefix=args.prefix_strip,
-            exclude=args.exclude, dtype=args.dtype, compression=args.compression,
+            dtype=args.dtype, fold=args.fold, compression=args.compression,
             shuffle=args.shuffle, fletcher32=args.fletcher32)
+        report.excluded = excluded
     except ExportError as error:
         print(f"export_hdf5.py: {error}", file=sys.stderr)
         return 1
@@ -578,7 +391,7 @@ def main(argv: list[str] | None = None) -> int:
         print("export_hdf5.py: interrupted", file=sys.stderr)
         return 130
     if not args.quiet:
-        print(describe(report))
+        print(report.listing() if args.list else report)
     return 0
 
 

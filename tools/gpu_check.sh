@@ -20,7 +20,8 @@ while [ $# -gt 0 ]; do
     --binaries) binaries=$2; shift 2 ;;
     --build) build_dir=$2; shift 2 ;;
     --log) log_dir=$2; shift 2 ;;
-    *) sed -n '2,11p' "$0"; exit 2 ;;
+    --help | -h) sed -n "2,11s/^# \{0,1\}//p" "$0"; exit 0 ;;
+    *) echo "gpu_check: $1 is not an option; see tools/gpu_check.sh --help" >&2; exit 2 ;;
   esac
 done
 log_dir=${log_dir:-$(mktemp -d)}
@@ -71,9 +72,10 @@ for file in "$cuda_test" "$bench_gpu" "$conv"; do
   [ -e "$file" ] || { echo "gpu_check: $file is missing"; exit 1; }
 done
 own_path=${LD_LIBRARY_PATH:-}
-if ldd "$cuda_test" 2>&1 | grep -q 'libcublasLt.*not found'; then  # it lies off the loader's path
-  lt=$(find /usr/local/cuda*/ /usr/lib /opt -name 'libcublasLt.so.13*' 2>/dev/null | head -1)
-  [ -n "$lt" ] && export LD_LIBRARY_PATH=$(dirname "$lt")${own_path:+:$own_path}
+# Programs look for libcublasLt where the loader does and in /usr/local/cuda; it may lie elsewhere.
+if ! ldconfig -p | grep -q libcublasLt && ! ls /usr/local/cuda/lib64/libcublasLt.so.* >/dev/null 2>&1; then
+  lt=$(find "${CUDA_PATH:-/usr/local}"/ /usr/local/ /usr/lib /opt -name 'libcublasLt.so.1[23]' 2>/dev/null | head -1)
+  [ -n "$lt" ] && export LD_LIBRARY_PATH=$(dirname "$lt")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
 
 # check NAME COMMAND...: runs tests into NAME.log, and writes their line of the table to NAME.line.
@@ -125,7 +127,7 @@ tools="memcheck racecheck initcheck synccheck"
 # sanitizer or a neighbour on the GPU changes: what waits, what allocates, and how much memory is free; from racecheck,
 # which runs them one after the other, and from synccheck, which loses track of such launches, the many threads; from
 # initcheck, which does not see what cuBLAS stores through the copy engine, networks with matrix products.
-filter='CudaKernels.*:CudaLayers.*:CudaRuntime.*:CudaStreams.*'
+filter='CudaKernels.*:CudaLayers.*:CudaRuntime.*:CudaStreams.*:CudaInfinity.Inputs*'
 left_out='*OutOfMemory*:*CaptureRefuses*:*DevicesThatAre*:*CallersStream*:*NothingWaits*:*AllocatesNothing*'
 left_out=$left_out:*ForwardIntoIsCaptured*
 for tool in $tools; do

@@ -1,38 +1,54 @@
 #!/usr/bin/env bash
 # Installs what is needed, builds, and runs every test: the release build (with CUDA where the toolkit is found; tests
-# that need a GPU skip where there is none), the same tests under AddressSanitizer and UndefinedBehaviorSanitizer, the
-# installed package, and the style checks. Runs on a bare Debian 12 or Ubuntu 24.04, as root or with sudo.
+# that need a GPU skip where there is none), the same tests under AddressSanitizer and UndefinedBehaviorSanitizer, those
+# with threads under ThreadSanitizer in a build by Clang, the installed package, and the style checks. Runs on a bare
+# Debian 12 or Ubuntu 24.04, as root or with sudo.
 #
-#   bash tools/test.sh            everything
-#   bash tools/test.sh --quick    without the sanitizers
+#   bash tools/test.sh                       everything
+#   bash tools/test.sh --quick               without the sanitizers
+#   bash tools/test.sh --quick -- -R Conv    what follows -- goes to ctest
 #
-# Other arguments go to ctest, for example: bash tools/test.sh --quick -R ConvTranspose
-# The exit status is 0 only if everything was built and every test passed. The last lines are ctest's.
+# The exit status is 0 only if everything was built, every test passed, and tests skipped only for reasons that
+# tools/check_skips.py allows. The last lines are ctest's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-configurations=(release asan ubsan)
-case ${1:-} in
-  --help | -h)
-    sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-    exit 0
-    ;;
-  --quick)
-    configurations=(release)
-    shift
-    ;;
-esac
+configurations=(release asan ubsan tsan)
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --help | -h)
+      sed -n '2,/^set/s/^# \{0,1\}//p' tools/test.sh
+      exit 0
+      ;;
+    --quick) configurations=(release) ;;
+    --)
+      shift
+      break
+      ;;
+    *)
+      echo "test: $1 is not an option; see bash tools/test.sh --help" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
 
 bash tools/setup.sh --tests
+lacking=$(bash tools/setup.sh --lacking)
+gpus=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU' || true)
 if command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
 fi
 
 # One ctest run over all build trees, so that there is one list and one verdict.
-all=build/all
-mkdir -p $all
-: >$all/CTestTestfile.cmake
+all=$PWD/build/all
+mkdir -p "$all"
+: >"$all/CTestTestfile.cmake"
 for configuration in "${configurations[@]}"; do
+  if [[ $configuration == tsan && " $lacking " =~ \ (clang-14|libomp-14-dev)\  ]]; then
+    echo "test: without tsan: this distribution lacks ${BASH_REMATCH[1]}"
+    continue
+  fi
   echo "test: building $configuration (the log is build/$configuration.log)"
   SECONDS=0
   if ! { cmake --preset "$configuration" && cmake --build --preset "$configuration"; } \
@@ -43,9 +59,32 @@ for configuration in "${configurations[@]}"; do
   fi
   grep -h -e 'upconv: with' "build/$configuration.log" || true
   echo "test: built $configuration in $SECONDS s"
-  echo "subdirs(../$configuration)" >>$all/CTestTestfile.cmake
+  echo "subdirs(../$configuration)" >>"$all/CTestTestfile.cmake"
 done
+python3 tools/check_test_names.py "$all"
 
 export ASAN_OPTIONS=${ASAN_OPTIONS-detect_stack_use_after_return=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1}
-exec ctest --test-dir $all --output-on-failure --no-tests=error --no-label-summary --parallel "$(nproc)" "$@"
+# libomp tells ThreadSanitizer through this library what waits for what, and what libraries without instrumentation do
+# with their own locks is not looked at: without these two, every parallel loop is an alarm.
+export TSAN_OPTIONS=${TSAN_OPTIONS-ignore_noninstrumented_modules=1}
+export OMP_TOOL_LIBRARIES=${OMP_TOOL_LIBRARIES-/usr/lib/llvm-14/lib/libarcher.so}
+log=build/test.log
+junit=build/test.xml
+rm -f $junit
+status=0
+# Reasons for skipping come before ctest's summary, which thus is the end.
+ctest --test-dir "$all" --output-on-failure --no-tests=error --no-label-summary --parallel "$(nproc)" \
+  --output-junit "$PWD/$junit" --test-output-size-passed 1000000 "$@" 2>&1 |
+  tee $log | sed -u '/^[0-9]*% tests passed/,$d' || status=$?
+skips=0
+if [[ -f $junit ]]; then
+  python3 tools/check_skips.py $junit --lacking "$lacking" --gpus "$gpus" || skips=$?
+  echo
+fi
+sed -n '/^[0-9]*% tests passed/,$p' $log | sed '/^The following tests did not run:/,/^$/d'
+if [[ $status -eq 0 && $skips -ne 0 ]]; then
+  echo "test: FAILED: tests skipped that must run here; see above" >&2
+  status=1
+fi
+exit "$status"

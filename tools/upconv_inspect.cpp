@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 
 /// upconv-inspect: what a file of weights holds, and whether upconv would read it.
 namespace {
@@ -158,6 +158,9 @@ int run(int argc, char** argv) {
   app.add_option("--prefix", options.prefix,
                  "Take only names with this prefix, such as module., and strip it");
   app.add_flag("--no-locking", no_locking, "Read from a file system that cannot lock");
+  app.add_flag(
+      "--isolate", options.isolate,
+      "Read the file in a process of its own, which may crash or hang on a damaged file in place of this");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -12,6 +12,7 @@ namespace flagship {
 
 namespace {
 
+using examples::Numbers;
 using upconv::ConstTensorView;
 using upconv::DType;
 

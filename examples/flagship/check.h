@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 
+#include "common/command_line.h"
 #include "flagship/layer.h"
 
 namespace flagship {
@@ -25,6 +26,6 @@ struct Check {
 /// Peers: for fp32 a loop of fp32 multiply-adds (at most 1.2 times its error); for tf32 operands rounded to
 /// TF32 (1.1); for 16-bit tensors the exact result, rounded (1.1).
 Check check_sample(upconv::ConstTensorView x, upconv::ConstTensorView weight, upconv::ConstTensorView y,
-                   Numbers numbers, std::size_t count);
+                   examples::Numbers numbers, std::size_t count);
 
 }  // namespace flagship

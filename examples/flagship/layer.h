@@ -17,10 +17,4 @@ upconv::ConvTranspose2d make_layer();
 /// Floating-point operations of a run on `x`, two a product; products with padding count, as is customary.
 double flops(const upconv::Shape& x);
 
-/// How numbers are stored, and what kernels may do with f32.
-struct Numbers {
-  upconv::DType dtype = upconv::DType::f32;
-  upconv::Precision precision = upconv::Precision::fp32;
-};
-
 }  // namespace flagship

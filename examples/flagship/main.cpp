@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/command_line.h"
 #include "common/device.h"
 #include "common/weights.h"
 #include "flagship/check.h"
@@ -19,7 +19,6 @@
 #include "flagship/limits.h"
 #include "flagship/random.h"
 #include "flagship/timer.h"
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include <upconv/upconv.h>
@@ -32,45 +31,17 @@ namespace {
 using upconv::DType;
 using upconv::Tensor;
 
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 constexpr std::size_t kSample = 4096;  // outputs to check, beside the corners
 
-struct Arguments {
-  std::string device = "cpu";
-  std::string precision = "fp32";
-  fs::path weights;
+struct Arguments : examples::CommonArguments {
   int batch = 0;
   int height = 512;
   int width = 1024;
   int repeats = 0;
-  int threads = 0;
   bool explain = false;
 };
 
-const std::map<std::string, Numbers> kPrecisions = {
-    {"fp32", {DType::f32, upconv::Precision::fp32}},
-    {"tf32", {DType::f32, upconv::Precision::tf32}},
-    {"f16", {DType::f16, upconv::Precision::fp32}},
-    {"bf16", {DType::bf16, upconv::Precision::fp32}},
-};
-
-/// Returns the exit code if the program should end here: help was asked for, or the usage is wrong.
-std::optional<int> parse(int argc, char** argv, Arguments& args) {
-  CLI::App app(
-      "Runs the flagship layer, a transposed convolution of 32 to 32 channels with a 3x7 kernel, on random\n"
-      "input; checks a sample of its outputs in double, and says how fast it was.");
-  app.add_option("--device", args.device, "cpu, cuda or cuda:<index>")
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--precision", args.precision, "fp32, tf32, f16 or bf16")
-      ->check(CLI::IsMember(kPrecisions))
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--weights", args.weights,
-                 "the layer's weights (HDF5); default: flagship.h5 in weights/ beside the program,\n"
-                 "then in ../share/upconv/")
-      ->type_name("FILE");
+void add_options(CLI::App& app, Arguments& args) {
   app.add_option("--batch", args.batch, "images; default: 8, on the CPU 1")
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
@@ -85,19 +56,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& args) {
   app.add_option("--repeats", args.repeats, "runs to time; default: 100, on the CPU 5")
       ->check(CLI::Range(1, 100000))
       ->type_name("N");
-  app.add_option("--threads", args.threads, "CPU threads; 0 means all")
-      ->check(CLI::Range(0, 4096))
-      ->type_name("N")
-      ->capture_default_str();
   app.add_flag("--explain", args.explain,
-               "only say which kernel would run, and why the others would not; run nothing");
-  app.footer("\nExit code: 0 done and right, 1 failed or wrong, 2 wrong usage.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
-  }
-  return std::nullopt;
+               "only print which kernel would run, and why the others would not; run nothing");
+  examples::add_common_options(app, args, "flagship.h5", "0 done and right, 1 failed or wrong");
 }
 
 /// One line on a terminal that says what takes so long; it is gone when the results come.
@@ -203,7 +164,7 @@ void print_check(const Check& check) {
 
 /// Returns whether the outputs are right.
 bool run(const Arguments& args) {
-  const Numbers numbers = kPrecisions.at(args.precision);
+  const examples::Numbers numbers = examples::parse_precision(args.precision);
   std::string kernel, problem;
   upconv::ExecutionContext ctx({.device = upconv::Device::parse(args.device),
                                 .precision = numbers.precision,
@@ -260,16 +221,12 @@ bool run(const Arguments& args) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  CLI::App app(
+      "Runs the flagship layer, a transposed convolution of 32 to 32 channels with a 3x7 kernel, on random\n"
+      "input; checks a sample of its outputs in double, and says how fast it was.",
+      "flagship");
   Arguments args;
-  if (const std::optional<int> code = parse(argc, argv, args)) return *code;
-  try {
-    const bool right = run(args);
-    std::cout.flush();
-    return right ? 0 : kExitFailed;
-  } catch (const std::bad_alloc&) {
-    std::cerr << "flagship: not enough memory\n";
-  } catch (const std::exception& error) {
-    std::cerr << "flagship: " << error.what() << '\n';
-  }
-  return kExitFailed;
+  add_options(app, args);
+  if (const std::optional<int> code = examples::parse(app, argc, argv)) return *code;
+  return examples::run("flagship", [&] { return run(args); });
 }

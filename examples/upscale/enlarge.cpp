@@ -22,42 +22,53 @@ void for_each_pixel(Picture& picture, const Rect& area, int num_threads, const P
 
 }  // namespace
 
-Picture enlarge(const Picture& small, const EnlargeLuma& luma, const EnlargeOptions& options) {
-  Picture large(small.width * kScale, small.height * kScale, small.channels);
+void enlarge(const Picture& small, const EnlargeLuma& luma, const EnlargeOptions& options,
+             const TakeRows& take_rows) {
   const auto bicubic = [&](const Plane& window, const Tile& tile) {
     return cut_inner(bicubic_x2(window, options.num_threads), tile);
   };
 
+  Picture rows;  // of the enlarged picture: those of one row of tiles
   std::int64_t done = 0;
   for (const Tile& tile : plan_tiles(small.width, small.height, options.tile, options.overlap)) {
-    const Rect area = tile.inner.enlarged();
+    const Rect whole = tile.inner.enlarged();
+    const Rect area = {whole.x, 0, whole.width, whole.height};  // in `rows`
+    if (tile.inner.x == 0 && rows.height != area.height)
+      rows = Picture(small.width * kScale, area.height, small.channels);
     const Plane y = cut_inner(luma(luma_of(small, tile.window)), tile);
-    if (options.on_luma) options.on_luma(area, y);
+    if (options.on_luma) options.on_luma(whole, y);
 
     if (small.has_colour()) {
       const Chroma chroma = chroma_of(small, tile.window);
       const Plane cb = bicubic(chroma.cb, tile);
       const Plane cr = bicubic(chroma.cr, tile);
-      for_each_pixel(large, area, options.num_threads, [&](std::uint8_t* pixel, std::size_t i) {
+      for_each_pixel(rows, area, options.num_threads, [&](std::uint8_t* pixel, std::size_t i) {
         const auto rgb = rgb_of(y.values[i], cb.values[i], cr.values[i]);
         pixel[0] = rgb[0];
         pixel[1] = rgb[1];
         pixel[2] = rgb[2];
       });
     } else {
-      for_each_pixel(large, area, options.num_threads,
+      for_each_pixel(rows, area, options.num_threads,
                      [&](std::uint8_t* pixel, std::size_t i) { *pixel = grey_of(y.values[i]); });
     }
     if (small.has_alpha()) {
       const Plane alpha = bicubic(alpha_of(small, tile.window), tile);
-      const int last = large.channels - 1;
-      for_each_pixel(large, area, options.num_threads,
+      const int last = rows.channels - 1;
+      for_each_pixel(rows, area, options.num_threads,
                      [&](std::uint8_t* pixel, std::size_t i) { pixel[last] = to_byte(alpha.values[i]); });
     }
 
+    if (tile.inner.x + tile.inner.width == small.width) take_rows(rows);
     done += std::int64_t{tile.inner.width} * tile.inner.height;
     if (options.on_progress) options.on_progress(done);
   }
+}
+
+Picture enlarge(const Picture& small, const EnlargeLuma& luma, const EnlargeOptions& options) {
+  Picture large(small.width * kScale, 0, small.channels);
+  large.pixels.reserve(small.pixels.size() * kScale * kScale);
+  enlarge(small, luma, options, [&](const Picture& rows) { large.append(rows); });
   return large;
 }
 

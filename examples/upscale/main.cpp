@@ -1,15 +1,14 @@
 // upscale: enlarges a picture x2 with a network that was trained in PyTorch.
 
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
-#include <map>
 #include <optional>
 #include <sstream>
 #include <vector>
 
+#include "common/command_line.h"
 #include "common/device.h"
 #include "common/weights.h"
 #include "upscale/bicubic.h"
@@ -18,9 +17,9 @@
 #include "upscale/fsrcnn.h"
 #include "upscale/kernel_log.h"
 #include "upscale/picture.h"
+#include "upscale/png_writer.h"
 #include "upscale/progress.h"
 #include "upscale/psnr.h"
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include <upconv/framework/message.h>
@@ -31,58 +30,19 @@ using namespace upscale;  // this is the program; the parts are a library for it
 
 namespace {
 
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
-
-struct Arguments {
+struct Arguments : examples::CommonArguments {
   fs::path input;
   fs::path output;
-  fs::path weights;
-  std::string device = "cpu";
-  std::string precision = "fp32";
-  int threads = 0;
   int tile = 256;
   fs::path compare;
   bool explain = false;
 };
 
-/// What --precision says: the type of weights and activations, and what the kernels may do with f32.
-struct Numbers {
-  upconv::DType dtype;
-  upconv::Precision precision;
-};
-
-const std::map<std::string, Numbers> kPrecisions = {
-    {"fp32", {upconv::DType::f32, upconv::Precision::fp32}},
-    {"tf32", {upconv::DType::f32, upconv::Precision::tf32}},
-    {"fp16", {upconv::DType::f16, upconv::Precision::fp32}},
-    {"bf16", {upconv::DType::bf16, upconv::Precision::fp32}},
-};
-
-/// Returns the exit code if the program should end here: help was asked for, or the usage is wrong.
-std::optional<int> parse(int argc, char** argv, Arguments& args) {
-  CLI::App app(
-      "Enlarges a picture x2: brightness by a small neural network (FSRCNN), colour by bicubic\n"
-      "interpolation.");
+void add_options(CLI::App& app, Arguments& args) {
   app.add_option("input", args.input, "PNG or JPEG picture: grey or colour, with or without alpha")
       ->required()
       ->type_name("IN");
   app.add_option("output", args.output, "PNG picture to write")->required()->type_name("OUT.png");
-  app.add_option("--weights", args.weights,
-                 "trained weights (HDF5); default: fsrcnn_x2.h5 in weights/ beside the program,\n"
-                 "then in ../share/upconv/")
-      ->type_name("FILE");
-  app.add_option("--device", args.device, "cpu, cuda or cuda:<index>")
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--precision", args.precision, "fp32, tf32 (faster on a GPU), fp16 or bf16")
-      ->check(CLI::IsMember(kPrecisions))
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--threads", args.threads, "CPU threads; 0 means all")
-      ->check(CLI::Range(0, 4096))
-      ->type_name("N")
-      ->capture_default_str();
   app.add_option("--tile", args.tile, "largest side of the tiles that a picture is worked in")
       ->check(CLI::Range(8, 16384))
       ->type_name("N")
@@ -91,17 +51,12 @@ std::optional<int> parse(int argc, char** argv, Arguments& args) {
                  "the picture that IN was made from, twice as wide and high: print how close the result\n"
                  "and bicubic interpolation come to it, and write OUT_compare.png")
       ->type_name("ORIGINAL");
-  app.add_flag("--explain", args.explain, "print which kernel computes each layer, and why");
+  app.add_flag("--explain", args.explain, "also print which kernel computes each layer, and why");
+  examples::add_common_options(app, args, "fsrcnn_x2.h5", "0 done, 1 failed");
   app.footer(
       "\nNot handled: 16-bit channels are read as 8, of an animation the first frame; EXIF rotation and\n"
-      "colour profiles are ignored.\n"
-      "Exit code: 0 done, 1 failed, 2 wrong usage.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
-  }
-  return std::nullopt;
+      "colour profiles are ignored." +
+      app.get_footer());
 }
 
 /// `path` with "_compare" before the extension.
@@ -155,13 +110,22 @@ Picture load_original(const fs::path& path, const Picture& small) {
   return original;
 }
 
+/// Calls `work`, which enlarges with `options`, and tells on standard error how far it is.
+template <class Work>
+void with_progress(const Picture& small, EnlargeOptions& options, const Work& work) {
+  Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
+  options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
+  work();
+}
+
 /// Prints the PSNR of both ways to enlarge and writes them beside the original.
 void compare(const Picture& small, const Picture& network, double network_psnr, const Picture& original,
              EnlargeOptions options, const fs::path& output) {
   PsnrY psnr(original);
   options.on_luma = [&](const Rect& area, const Plane& luma) { psnr.add(area, luma); };
-  const Picture bicubic = enlarge(
-      small, [&](const Plane& luma) { return bicubic_x2(luma, options.num_threads); }, options);
+  const auto luma = [&](const Plane& plane) { return bicubic_x2(plane, options.num_threads); };
+  Picture bicubic;
+  with_progress(small, options, [&] { bicubic = enlarge(small, luma, options); });
   const double bicubic_psnr = psnr.decibels();
 
   std::cout << "  PSNR-Y    network " << fixed(network_psnr, 2) << " dB, bicubic " << fixed(bicubic_psnr, 2)
@@ -173,18 +137,27 @@ void compare(const Picture& small, const Picture& network, double network_psnr, 
   std::cout << "  compared  " << output.string() << ": bicubic | network | original\n";
 }
 
-/// Enlarges on the network; `psnr`, if there is one, is told the luma.
-Picture enlarge_with_progress(const Picture& small, const LumaNetwork& network, EnlargeOptions options,
-                              std::optional<PsnrY>& psnr) {
-  Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
-  options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
-  if (psnr) options.on_luma = [&](const Rect& area, const Plane& luma) { psnr->add(area, luma); };
-  return enlarge(small, std::ref(network), options);
+/// Enlarges on the network and writes the output, row of tiles by row of tiles. Returns the seconds that the
+/// writing took.
+double enlarge_to_file(const Picture& small, const LumaNetwork& network, EnlargeOptions options,
+                       const fs::path& path, const TakeRows& also_take) {
+  PngWriter writer(path, std::int64_t{small.width} * kScale, std::int64_t{small.height} * kScale,
+                   small.channels);
+  double seconds = 0.0;
+  const TakeRows take_rows = [&](const Picture& rows) {
+    const auto start = std::chrono::steady_clock::now();
+    writer.write(rows);
+    seconds += seconds_since(start);
+    if (also_take) also_take(rows);
+  };
+  with_progress(small, options, [&] { enlarge(small, std::ref(network), options, take_rows); });
+  writer.finish();
+  return seconds;
 }
 
-void run(const Arguments& args) {
+bool run(const Arguments& args) {
   const auto start = std::chrono::steady_clock::now();
-  const Numbers numbers = kPrecisions.at(args.precision);
+  const examples::Numbers numbers = examples::parse_precision(args.precision);
   KernelLog kernels;
   upconv::ExecutionContext ctx({.device = upconv::Device::parse(args.device),
                                 .precision = numbers.precision,
@@ -209,35 +182,42 @@ void run(const Arguments& args) {
     std::cout << network.explain(std::min(side, small.width), std::min(side, small.height)) << '\n';
   }
 
-  const EnlargeOptions options{.tile = args.tile, .overlap = kFsrcnnReach, .num_threads = ctx.num_threads()};
+  EnlargeOptions options{.tile = args.tile, .overlap = kFsrcnnReach, .num_threads = ctx.num_threads()};
+  Picture large;  // whole only where it is compared
+  TakeRows keep;
+  if (psnr) {
+    options.on_luma = [&](const Rect& area, const Plane& luma) { psnr->add(area, luma); };
+    large = Picture(original->width, 0, small.channels);
+    large.pixels.reserve(small.pixels.size() * kScale * kScale);
+    keep = [&](const Picture& rows) { large.append(rows); };
+  }
   const auto started = std::chrono::steady_clock::now();
-  const Picture large = enlarge_with_progress(small, network, options, psnr);
-  const double seconds = seconds_since(started);
-  save_png(args.output, large);
+  const double writing = enlarge_to_file(small, network, options, args.output, keep);
+  const double seconds = seconds_since(started) - writing;
 
-  std::cout << args.output.string() << ": " << large.describe() << ", from " << small.describe() << '\n'
+  std::cout << args.output.string() << ": "
+            << describe_picture(small.width * kScale, small.height * kScale, small.channels) << ", from "
+            << small.describe() << '\n'
             << "  network   FSRCNN in " << args.precision << ", weights " << weights.string() << '\n'
             << "  device    " << examples::describe_device(ctx) << '\n';
   for (const std::string& line : kernels.lines())
     std::cout << "  kernel    " << line << '\n';
-  std::cout << "  time      " << fixed(seconds, 3) << " s, " << fixed(large.megapixels() / seconds, 2)
-            << " megapixels/s out; " << fixed(seconds_since(start), 3) << " s with files\n";
+  std::cout << "  time      " << fixed(seconds, 3) << " s, "
+            << fixed(kScale * kScale * small.megapixels() / seconds, 2) << " megapixels/s out; "
+            << fixed(seconds_since(start), 3) << " s with files\n";
   if (original) compare(small, large, psnr->decibels(), *original, options, compare_path(args.output));
+  return true;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  CLI::App app(
+      "Enlarges a picture x2: brightness by a small neural network (FSRCNN), colour by bicubic\n"
+      "interpolation.",
+      "upscale");
   Arguments args;
-  if (const std::optional<int> code = parse(argc, argv, args)) return *code;
-  try {
-    run(args);
-    std::cout.flush();
-    return 0;
-  } catch (const std::bad_alloc&) {
-    std::cerr << "upscale: not enough memory\n";
-  } catch (const std::exception& error) {
-    std::cerr << "upscale: " << error.what() << '\n';
-  }
-  return kExitFailed;
+  add_options(app, args);
+  if (const std::optional<int> code = examples::parse(app, argc, argv)) return *code;
+  return examples::run("upscale", [&] { return run(args); });
 }

@@ -17,6 +17,9 @@ class PictureError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// "384x256 RGB"
+std::string describe_picture(int width, int height, int channels);
+
 /// A picture as files hold it: 8 bits a channel, channels interleaved, rows from the top.
 /// Channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
 struct Picture {
@@ -34,11 +37,15 @@ struct Picture {
 
   bool has_colour() const { return channels >= 3; }
   bool has_alpha() const { return channels % 2 == 0; }
+  /// Adds the rows of a picture of the same width and channels at the bottom.
+  void append(const Picture& rows) {
+    height += rows.height;
+    pixels.insert(pixels.end(), rows.pixels.begin(), rows.pixels.end());
+  }
   double megapixels() const { return 1e-6 * width * height; }
   std::uint8_t* at(int x, int y) { return pixels.data() + offset(x, y); }
   const std::uint8_t* at(int x, int y) const { return pixels.data() + offset(x, y); }
-  /// "384x256 RGB"
-  std::string describe() const;
+  std::string describe() const { return describe_picture(width, height, channels); }
 
  private:
   std::ptrdiff_t offset(int x, int y) const {
@@ -53,16 +60,13 @@ struct LoadedPicture {
 };
 
 /// Reads a PNG or JPEG file. 16-bit channels are read as 8-bit, of an animation the first frame; EXIF
-/// rotation and colour profiles are ignored. Throws: PictureError.
+/// rotation and colour profiles are ignored. At most 2^30 bytes of pixels. Throws: PictureError.
 LoadedPicture load_picture(const std::filesystem::path& path);
 
-/// Throws PictureError unless save_png could write there, as far as can be told without writing.
+/// Throws PictureError unless a PNG file could be written there, as far as can be told without writing.
 void check_writable(const std::filesystem::path& path);
 
-/// Throws PictureError, naming the limit, if a picture of this size is more than the PNG writer can take.
-void check_png_size(const std::filesystem::path& path, std::int64_t width, std::int64_t height, int channels);
-
-/// Writes a PNG file. Throws: PictureError.
-void save_png(const std::filesystem::path& path, const Picture& picture);
+/// The text of errno, as "No such file or directory".
+std::string last_error();
 
 }  // namespace upscale

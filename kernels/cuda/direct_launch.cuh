@@ -225,7 +225,9 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, const unsi
       .lead_h = static_cast<int>(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h) +
                 packing->empty_slots(),
       .lead_w = static_cast<int>(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
-      .activation = device_activation<void>(operands.activation)};
+      .activation = device_activation<void>(operands.activation),
+      .plain_weight = static_cast<const float*>(operands.weight.raw()),
+      .transposed = problem.transposed};
   constexpr int kTiles = static_cast<int>(kDirectTiles<kMode>.size());
   launch_packing<kMode>(*packing, p, ctx, std::make_integer_sequence<int, kTiles>{});
 }

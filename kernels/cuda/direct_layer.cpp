@@ -13,6 +13,9 @@ Verdict supports_direct_layer(const ConvProblem& p) {
   if (p.ci_per_group() < kFewestChannels || p.co_per_group() < kFewestChannels) {
     return Verdict::no("only from 4 channels of a group on either side");
   }
+  if (!p.finite_weight) {
+    return Verdict::no("some weights are infinite or NaN, and zeros of the padding are multiplied");
+  }
   return Verdict::yes();
 }
 

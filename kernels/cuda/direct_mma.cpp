@@ -1,3 +1,5 @@
+#include <upconv/framework/error.h>
+#include <upconv/framework/message.h>
 #include <upconv/kernels/cuda/direct_layer.h>
 #include <upconv/kernels/cuda/direct_mma.h>
 
@@ -21,9 +23,33 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
   return false;
 }
 
+MmaNumbers numbers_of(Mode mode) {
+  switch (mode) {
+    case Mode::tf32:
+      return MmaNumbers::tf32;
+    case Mode::fp32:
+      return MmaNumbers::bf16_triples;
+    case Mode::f16:
+    case Mode::bf16:
+      break;
+  }
+  return MmaNumbers::f16_bf16;
+}
+
 /// Whose weights stand last in the section.
 Mode last_mode_of(const ConvProblem& p) {
-  return p.dtype == DType::f32 ? Mode::fp32 : p.dtype == DType::f16 ? Mode::f16 : Mode::bf16;
+  switch (p.dtype) {
+    case DType::f32:
+      return Mode::fp32;
+    case DType::f16:
+      return Mode::f16;
+    case DType::bf16:
+      return Mode::bf16;
+    case DType::f64:
+    case DType::i64:
+      break;
+  }
+  throw DTypeError(message("kernels compute on f32, f16 and bf16, not on ", p.dtype));
 }
 
 constexpr std::int64_t parts_of(std::int64_t size, std::int64_t part) {
@@ -31,6 +57,7 @@ constexpr std::int64_t parts_of(std::int64_t size, std::int64_t part) {
 }
 
 Verdict supports_device(const DeviceCaps& caps) {
+  if (launchers().fp32 == nullptr) return Verdict::no("this build holds no code for sm_80 or newer");
   if (caps.compute_capability < 80) return Verdict::no("only from compute capability 8.0 (Ampere) on");
   if (caps.shared_memory_per_block < kSharedMemory)
     return Verdict::no("a block needs 99 KB of shared memory");
@@ -86,9 +113,7 @@ MmaPacking packing_of(const ConvProblem& p, Mode mode) {
           .co = p.co_per_group(),
           .kh = p.kh,
           .kw = p.kw,
-          .numbers = mode == Mode::tf32   ? MmaNumbers::tf32
-                     : mode == Mode::fp32 ? MmaNumbers::bf16_triples
-                                          : MmaNumbers::f16_bf16};
+          .numbers = numbers_of(mode)};
 }
 
 std::size_t offset_of(const ConvProblem& problem, Mode mode) {

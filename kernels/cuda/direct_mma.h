@@ -45,6 +45,16 @@ Verdict supports_f16(const ConvProblem& problem, const DeviceCaps& caps);
 Verdict supports_bf16(const ConvProblem& problem, const DeviceCaps& caps);
 Verdict supports_fp32(const ConvProblem& problem, const DeviceCaps& caps);
 
+/// The rows' launches, all of them or none.
+struct Launchers {
+  decltype(ConvRow::launch) tf32 = nullptr, f16 = nullptr, bf16 = nullptr, fp32 = nullptr;
+};
+
+/// What this build has: none where CMAKE_CUDA_ARCHITECTURES names nothing from 8.0 on. The rows then stay in
+/// the table, and their verdicts say why they cannot run. Defined in direct_mma_launchers.cpp or in
+/// no_direct_mma.cpp, of which one is compiled; nothing else depends on the build.
+Launchers launchers();
+
 /// Throw: StateError without packed weights; CudaError.
 void launch_tf32(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
 void launch_f16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);

@@ -87,7 +87,9 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
       .lead_h = narrow(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h),
       .lead_w = narrow(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
       .chunks = narrow(packing.chunks()),
-      .fragments = narrow(packing.fragments())};
+      .fragments = narrow(packing.fragments()),
+      .plain_weight = static_cast<const T*>(operands.weight.raw()),
+      .transposed = problem.transposed};
   switch (choose_tile(problem, kMode, ctx.caps().multiprocessors)) {
     case Tile::wide:
       return launch_shape<kMode, Tile::wide>(p, problem.n, ctx);

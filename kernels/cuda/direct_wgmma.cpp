@@ -56,6 +56,7 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
 }
 
 Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
+  if (launchers().fp32 == nullptr) return Verdict::no("this build holds no code for sm_90a");
   if (caps.compute_capability != 90) return Verdict::no("only for compute capability 9.0 (Hopper)");
   if (caps.shared_memory_per_block < kSharedMemory)
     return Verdict::no("a block needs 227 KB of shared memory");
@@ -98,19 +99,30 @@ std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
 }
 
 Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, const DeviceCaps& caps) {
-  if (!supports_direct_layer(problem).supported || caps.compute_capability != 90) return {};
+  if (launchers().fp32 == nullptr || caps.compute_capability != 90) return {};
+  if (!supports_direct_layer(problem).supported) return {};
   std::vector<DirectPacking> sections;
   const auto add = [&](Mode mode) {
     if (const auto packing = packing_of(problem, mode)) sections.push_back(*packing);
   };
   bool wide = false;
-  if (problem.dtype == DType::f32) {
-    add(Mode::tf32);
-    const auto scaled = packing_of(problem, Mode::fp32);
-    wide = scaled && !fits_scaled_f16(*scaled, weight.raw());
-    add(wide ? Mode::fp32_wide : Mode::fp32);
-  } else {
-    add(problem.dtype == DType::f16 ? Mode::f16 : Mode::bf16);
+  switch (problem.dtype) {
+    case DType::f32: {
+      add(Mode::tf32);
+      const auto scaled = packing_of(problem, Mode::fp32);
+      wide = scaled && !fits_scaled_f16(*scaled, weight.raw());
+      add(wide ? Mode::fp32_wide : Mode::fp32);
+      break;
+    }
+    case DType::f16:
+      add(Mode::f16);
+      break;
+    case DType::bf16:
+      add(Mode::bf16);
+      break;
+    case DType::f64:
+    case DType::i64:
+      break;
   }
   if (sections.empty()) return {};
 

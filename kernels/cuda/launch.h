@@ -10,6 +10,8 @@
 
 #include <upconv/framework/context.h>
 #include <upconv/framework/cuda_check.h>
+#include <upconv/framework/error.h>
+#include <upconv/framework/message.h>
 #include <upconv/kernels/activation.h>
 #include <upconv/kernels/cuda/device/activation.cuh>
 
@@ -35,12 +37,22 @@ void launch_kernel(void (*kernel)(Params...), std::int64_t blocks, int threads, 
                       "cudaLaunchKernelEx");
 }
 
-/// Calls visitor(std::type_identity<T>{}) with the device's type for a compute dtype.
+/// Calls visitor(std::type_identity<T>{}) with the device's type for a compute dtype. Throws: DTypeError for
+/// another.
 template <class Visitor>
 void visit_device_dtype(DType dtype, Visitor&& visitor) {
-  if (dtype == DType::f16) return visitor(std::type_identity<__half>{});
-  if (dtype == DType::bf16) return visitor(std::type_identity<__nv_bfloat16>{});
-  visitor(std::type_identity<float>{});
+  switch (dtype) {
+    case DType::f32:
+      return visitor(std::type_identity<float>{});
+    case DType::f16:
+      return visitor(std::type_identity<__half>{});
+    case DType::bf16:
+      return visitor(std::type_identity<__nv_bfloat16>{});
+    case DType::f64:
+    case DType::i64:
+      break;
+  }
+  throw DTypeError(message("kernels compute on f32, f16 and bf16, not on ", dtype));
 }
 
 template <class T>

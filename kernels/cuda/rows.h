@@ -31,7 +31,8 @@ void launch_bf16(const ConvProblem& problem, const ConvOperands& operands, Execu
 namespace cublaslt {
 Verdict supports(const ConvProblem& problem, const DeviceCaps& caps);
 Verdict supports(const LinearProblem& problem, const DeviceCaps& caps);
-std::size_t workspace_bytes();
+std::size_t workspace_bytes(const ConvProblem& problem);
+std::size_t workspace_bytes(const LinearProblem& problem);
 void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
 void launch(const LinearProblem& problem, const LinearOperands& operands, ExecutionContext& ctx);
 }  // namespace cublaslt

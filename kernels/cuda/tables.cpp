@@ -20,27 +20,31 @@ std::size_t no_workspace(const Problem&, const ExecutionContext&) {
   return 0;
 }
 template <class Problem>
-std::size_t cublaslt_workspace(const Problem&, const ExecutionContext&) {
-  return cublaslt::workspace_bytes();
+std::size_t cublaslt_workspace(const Problem& problem, const ExecutionContext&) {
+  return cublaslt::workspace_bytes(problem);
 }
 
 }  // namespace
 
 std::span<const ConvRow> convolution_rows() {
-  static constexpr std::array kRows = {
+  static const std::array kRows = {
       ConvRow{"cuda.cublaslt", cublaslt::supports, cublaslt_workspace, cublaslt::launch},
       ConvRow{"cuda.direct_wgmma.tf32.sm90", direct_wgmma::supports_tf32, no_workspace,
-              direct_wgmma::launch_tf32},
+              direct_wgmma::launchers().tf32},
       ConvRow{"cuda.direct_wgmma.f16.sm90", direct_wgmma::supports_f16, no_workspace,
-              direct_wgmma::launch_f16},
+              direct_wgmma::launchers().f16},
       ConvRow{"cuda.direct_wgmma.bf16.sm90", direct_wgmma::supports_bf16, no_workspace,
-              direct_wgmma::launch_bf16},
+              direct_wgmma::launchers().bf16},
       ConvRow{"cuda.direct_wgmma.fp32.sm90", direct_wgmma::supports_fp32, no_workspace,
-              direct_wgmma::launch_fp32},
-      ConvRow{"cuda.direct_mma.tf32.sm80", direct_mma::supports_tf32, no_workspace, direct_mma::launch_tf32},
-      ConvRow{"cuda.direct_mma.f16.sm80", direct_mma::supports_f16, no_workspace, direct_mma::launch_f16},
-      ConvRow{"cuda.direct_mma.bf16.sm80", direct_mma::supports_bf16, no_workspace, direct_mma::launch_bf16},
-      ConvRow{"cuda.direct_mma.fp32.sm80", direct_mma::supports_fp32, no_workspace, direct_mma::launch_fp32},
+              direct_wgmma::launchers().fp32},
+      ConvRow{"cuda.direct_mma.tf32.sm80", direct_mma::supports_tf32, no_workspace,
+              direct_mma::launchers().tf32},
+      ConvRow{"cuda.direct_mma.f16.sm80", direct_mma::supports_f16, no_workspace,
+              direct_mma::launchers().f16},
+      ConvRow{"cuda.direct_mma.bf16.sm80", direct_mma::supports_bf16, no_workspace,
+              direct_mma::launchers().bf16},
+      ConvRow{"cuda.direct_mma.fp32.sm80", direct_mma::supports_fp32, no_workspace,
+              direct_mma::launchers().fp32},
       ConvRow{"cuda.plain", always, no_workspace, plain::launch},
   };
   return kRows;

@@ -23,6 +23,7 @@ using kernels::cuda::direct_mma::Mode;
 using kernels::cuda::direct_mma::Tile;
 
 TEST(CudaMmaSelection, TakesItsProblemsFromAmpereOn) {
+  if (!is_built("direct_mma")) GTEST_SKIP() << "this build holds no code for sm_80";
   const std::string flagship = "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_";
   for (const int capability : {80, 86, 89, 90, 100, 120}) {
     const DeviceCaps caps = gpu_of(capability);  // too little shared memory for Hopper's own rows
@@ -44,6 +45,7 @@ TEST(CudaMmaSelection, TakesItsProblemsFromAmpereOn) {
 }
 
 TEST(CudaMmaSelection, SaysWhyItRefuses) {
+  if (!is_built("direct_mma")) GTEST_SKIP() << "this build holds no code for sm_80";
   const auto reason = [](std::string_view problem) {
     const auto verdict =
         kernels::cuda::direct_mma::supports_fp32(ConvProblem::parse(problem), gpu_of(80, 163));
@@ -202,6 +204,7 @@ class CudaMma : public Gpu {
 
 /// Every tile of every row, on an image that each of them cuts.
 TEST_F(CudaMma, TilesAgreeBitForBit) {
+  if (!is_built("direct_mma")) GTEST_SKIP() << "this build holds no code for sm_80";
   for (const char* type : {"f32", "tf32", "f16", "bf16"}) {
     // The batch decides the tile: one image asks for small ones, many for wide ones.
     ConvProblem one =

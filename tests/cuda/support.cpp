@@ -104,6 +104,15 @@ std::string_view selected(std::string_view problem, const DeviceCaps& caps) {
   return kernels::select(p.op(), kernels::convolution_rows(Device::Type::cuda), p, caps, "").name;
 }
 
+bool is_built(std::string_view family) {
+  const auto p = kernels::ConvProblem::parse("n1ci8ih8iw8co8kh3kw3_s1x1_p1x1_op0x0_d1x1_g1_f16");
+  for (const kernels::ConvRow& row : kernels::convolution_rows(Device::Type::cuda)) {
+    if (row.name.find(family) == std::string_view::npos) continue;
+    return !row.supports(p, gpu_of(90, 227)).reason.starts_with("this build holds no code");
+  }
+  throw ArgumentError(message("no row is of the family ", family));
+}
+
 std::size_t every() {
   const char* text = std::getenv("UPCONV_TEST_EVERY");
   return text == nullptr ? 1 : std::max(1ul, std::stoul(text));

@@ -32,6 +32,9 @@ DeviceCaps gpu_of(int compute_capability, std::size_t shared_kilobytes = 99);
 /// The name of the row that would run.
 std::string_view selected(std::string_view problem, const DeviceCaps& caps);
 
+/// Whether this build holds the code of a family of rows, "direct_mma" or "direct_wgmma".
+bool is_built(std::string_view family);
+
 /// The kernel tests' problems, and more that are matrix products.
 std::vector<kernels::ConvProblem> gpu_problems();
 /// Loops over problems take every n-th of them: UPCONV_TEST_EVERY in the environment, for runs under a slow

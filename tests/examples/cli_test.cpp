@@ -50,7 +50,7 @@ TEST_F(Program, TilesDoNotChangeThePicture) {
 }
 
 TEST_F(Program, EveryPrecisionRuns) {
-  for (const char* precision : {"fp32", "tf32", "fp16", "bf16"}) {
+  for (const char* precision : {"fp32", "tf32", "f16", "bf16"}) {
     const Outcome result = run("small.png big.png --precision " + std::string(precision));
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("FSRCNN in " + std::string(precision)));
@@ -87,15 +87,32 @@ TEST_F(Program, SaysThat16BitsAreReadAs8) {
 TEST_F(Program, HelpNamesTheOptions) {
   const Outcome result = run("--help");
   EXPECT_EQ(result.exit_code, 0);
-  for (const char* option :
-       {"--weights", "--device", "--precision", "--threads", "--tile", "--compare", "--explain"})
+  for (const char* option : {"--weights", "--device", "--precision", "--threads", "--tile", "--compare",
+                             "--explain", "--version", "Exit code: 0 done, 1 failed, 2 wrong usage."})
     EXPECT_THAT(result.out, HasSubstr(option));
   EXPECT_THAT(result.out, HasSubstr("EXIF"));
 }
 
+TEST_F(Program, SaysItsVersion) {
+  const Outcome result = run("--version");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "upscale " + std::string(upconv::version()) + '\n');
+}
+
+TEST_F(Program, NamesThePrecisions) {
+  EXPECT_THAT(run("small.png big.png --precision fp16").err, HasSubstr("fp16 not in {fp32,tf32,f16,bf16}"));
+}
+
+TEST_F(Program, LeavesNoUnfinishedPicture) {
+  const std::string command = "cd '" + folder_.string() + "' && trap '' XFSZ && ulimit -f 0 && '" + program_ +
+                              "' small.png cut.png 2>&1 | cat >err.txt";
+  EXPECT_EQ(std::system(("bash -c \"set -o pipefail; " + command + "\"").c_str()), 1 << 8);
+  EXPECT_FALSE(fs::exists(folder_ / "cut.png"));
+}
+
 TEST_F(Program, WrongUsageExitsWith2) {
   for (const char* arguments : {"", "small.png", "small.png big.png third.png", "small.png big.png --fast",
-                                "small.png big.png --precision fp8", "small.png big.png --threads -1",
+                                "small.png big.png --precision fp16", "small.png big.png --threads -1",
                                 "small.png big.png --tile 0", "small.png big.png --tile x"}) {
     const Outcome result = run(arguments);
     EXPECT_EQ(result.exit_code, 2) << arguments;

@@ -17,6 +17,7 @@ namespace flagship {
 namespace {
 
 namespace fs = std::filesystem;
+using examples::Numbers;
 using examples::Outcome;
 using testing::AllOf;
 using testing::ContainsRegex;
@@ -76,6 +77,20 @@ TEST(Check, LowerPrecisionThanPromisedFails) {
   EXPECT_FALSE(check.passed());
   const Operands half(kNumbers[2]);
   EXPECT_FALSE(half.check(kNumbers[0]).passed());
+}
+
+TEST(Precision, HasTheSameWordsEverywhere) {
+  const char* names[] = {"fp32", "tf32", "f16", "bf16"};
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    EXPECT_EQ(examples::parse_precision(names[i]).dtype, kNumbers[i].dtype);
+    EXPECT_EQ(examples::parse_precision(names[i]).precision, kNumbers[i].precision);
+  }
+  try {
+    examples::parse_precision("fp16");
+    ADD_FAILURE() << "fp16 was accepted";
+  } catch (const upconv::ArgumentError& error) {
+    EXPECT_STREQ(error.what(), "precision must be fp32, tf32, f16 or bf16, got 'fp16'");
+  }
 }
 
 TEST(Random, IsNormal) {
@@ -147,13 +162,20 @@ TEST_F(Flagship, ExplainRunsNothing) {
 TEST_F(Flagship, HelpNamesTheOptions) {
   const Outcome result = run("--help");
   EXPECT_EQ(result.exit_code, 0);
-  for (const char* option : {"--device", "--precision", "--weights", "--batch", "--height", "--width",
-                             "--repeats", "--threads", "--explain"})
+  for (const char* option :
+       {"--device", "--precision", "--weights", "--batch", "--height", "--width", "--repeats", "--threads",
+        "--explain", "--version", "Exit code: 0 done and right, 1 failed or wrong, 2 wrong usage."})
     EXPECT_THAT(result.out, HasSubstr(option));
 }
 
+TEST_F(Flagship, SaysItsVersion) {
+  const Outcome result = run("--version");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "flagship " + std::string(upconv::version()) + '\n');
+}
+
 TEST_F(Flagship, WrongUsageExitsWith2) {
-  for (const char* arguments : {"weights.h5", "--precision fp8", "--batch 0", "--width -1", "--repeats x"}) {
+  for (const char* arguments : {"weights.h5", "--precision fp16", "--batch 0", "--width -1", "--repeats x"}) {
     const Outcome result = run(arguments);
     EXPECT_EQ(result.exit_code, 2) << arguments;
     EXPECT_THAT(result.err, HasSubstr("--help")) << arguments;

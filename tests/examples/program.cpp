@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace examples {
 
@@ -26,7 +27,8 @@ Outcome run_program(const std::string& program, const fs::path& folder, const st
 ProgramTest::ProgramTest(std::string program) : program_(std::move(program)) {
   const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
   folder_ = std::filesystem::path(::testing::TempDir()) /
-            (std::filesystem::path(program_).filename().string() + "_cli_" + test->name());
+            (std::filesystem::path(program_).filename().string() + "_cli_" + test->name() + '_' +
+             std::to_string(::getpid()));  // tests of several build trees run at once
   std::filesystem::create_directories(folder_);
 }
 

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -52,6 +54,8 @@ std::size_t filled_at(const std::string& name, std::size_t index, std::size_t en
   return name == "head.weight" ? entries - 1 : index;
 }
 
+constexpr char kNoFiles[] = "the exporter wrote no files: needs python3-h5py and python3-torch";
+
 using Parameter = std::tuple<std::string, std::string>;  // type, storage
 
 class RoundTrip : public ::testing::TestWithParam<Parameter> {
@@ -59,7 +63,7 @@ class RoundTrip : public ::testing::TestWithParam<Parameter> {
   void SetUp() override {
     const auto& [type, storage] = GetParam();
     path_ = std::filesystem::path(UPCONV_ROUND_TRIP_DIR) / (type + '_' + storage + ".h5");
-    if (!std::filesystem::exists(path_)) GTEST_SKIP() << path_ << " is not there: PyTorch or h5py is missing";
+    if (!std::filesystem::exists(path_)) GTEST_SKIP() << kNoFiles;
     dtype_ = type == "f32"    ? DType::f32
              : type == "f16"  ? DType::f16
              : type == "bf16" ? DType::bf16
@@ -94,6 +98,55 @@ TEST_P(RoundTrip, ModulesLoadThem) {
       EXPECT_TRUE(holds_its_values(tensor, filled_at(name, index++, loaded.size()))) << name;
     }
   }
+}
+
+/// Files whose names start with `prefix`, sorted.
+std::vector<std::filesystem::path> files(const std::string& prefix) {
+  std::vector<std::filesystem::path> found;
+  if (!std::filesystem::exists(UPCONV_ROUND_TRIP_DIR)) return found;
+  for (const auto& entry : std::filesystem::directory_iterator(UPCONV_ROUND_TRIP_DIR)) {
+    if (entry.path().filename().string().starts_with(prefix)) found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+TEST(ExporterRules, WhatIsWrittenIsRead) {
+  const std::vector<std::filesystem::path> written = files("rules_");
+  if (written.empty()) GTEST_SKIP() << kNoFiles;
+  EXPECT_EQ(written.size(), 5u);
+  for (const std::filesystem::path& path : written) {
+    SCOPED_TRACE(path);
+    double index = 0;
+    for (const auto& [name, tensor] : read_hdf5(path)) {
+      if (tensor.numel() > 0) {
+        const double first = tensor.dtype() == DType::i64
+                                 ? static_cast<double>(tensor.data<std::int64_t>()[0])
+                                 : static_cast<double>(tensor.data<float>()[0]);
+        EXPECT_EQ(first, index) << name;
+      }
+      ++index;
+    }
+    EXPECT_GE(index, 2);
+  }
+}
+
+TEST(ExporterRules, WhatIsRefusedIsRefusedByTheReader) {
+  const std::vector<std::filesystem::path> refused = files("refused_");
+  if (refused.empty()) GTEST_SKIP() << kNoFiles;
+  EXPECT_GE(refused.size(), 8u);
+  for (const std::filesystem::path& path : refused)
+    EXPECT_THROW(read_hdf5(path), LoadError) << path;
+}
+
+TEST(ExporterFolds, WeightsOfWeightNorm) {
+  if (files("folded_weight").empty()) GTEST_SKIP() << kNoFiles;
+  const std::filesystem::path folder = UPCONV_ROUND_TRIP_DIR;
+  ConvTranspose2d layer({.in_channels = 2, .out_channels = 3, .kernel_size = 2});
+  layer.load(read_hdf5(folder / "folded_weight.h5"));
+  const StateDict loaded = layer.state_dict(), plain = read_hdf5(folder / "plain_weight.h5");
+  for (std::size_t i = 0; i < 24; ++i)
+    EXPECT_FLOAT_EQ(loaded.at("weight").data<float>()[i], plain.at("weight").data<float>()[i]);
 }
 
 INSTANTIATE_TEST_SUITE_P(, RoundTrip,

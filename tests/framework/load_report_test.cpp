@@ -16,6 +16,7 @@ using test_module::bits_of;
 using test_module::Leaf;
 using test_module::message_of;
 using test_module::Net;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -130,6 +131,8 @@ TEST(LoadReportNames, ANotStrictLoadSaysWhatKeptItsInitialValue) {
   const LoadReport report = net.load(named({"block.bias"}), {.strict = false});
   EXPECT_THAT(report.kept_initial, ElementsAre("block.weight"));
   EXPECT_EQ(report.to_string(), "net.h5:\n  missing (1):\n    block.weight (keeps its initial value)");
+  EXPECT_THAT(Net().load(named({"main.block.weight", "main.block.bias"}), {.strict = false}).to_string(),
+              AllOf(HasSubstr("{.prefix = \"main.\"}"), HasSubstr("block.weight (keeps its initial value")));
   net.initialize(1);
   EXPECT_THAT(net.load(named({"block.bias"}), {.strict = false}).kept_initial, ElementsAre("block.weight"));
   net.load(named({"block.weight", "block.bias"}));

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 #include <upconv/tests/layers/golden.h>
 
 namespace upconv::testing {

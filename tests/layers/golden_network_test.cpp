@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include <upconv/framework/hdf5.h>
+#include <upconv/framework/hdf5/hdf5.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/tests/layers/golden.h>
 

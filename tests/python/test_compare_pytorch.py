@@ -67,8 +67,16 @@ class Problems(unittest.TestCase):
         self.assertEqual(problem.products, 4 * 15 / 6)
         self.assertFalse(problem.is_dense)
 
+    def test_an_ordinary_convolution(self) -> None:
+        problem = ConvProblem.parse("n2ci8ih9iw12co6kh3kw5_s2x3_p1x2_zeros_d1x2_g2")
+        self.assertFalse(problem.transposed)
+        self.assertEqual(problem.weight_shape, (6, 4, 3, 5))
+        self.assertEqual(problem.y_shape, (2, 6, 5, 3))
+        self.assertEqual(problem.flops, 2 * 2 * 5 * 3 * 4 * 6 * 15)
+        self.assertEqual(problem.products, 4 * 15)
+
     def test_other_text_is_refused(self) -> None:
-        for text in ("", FLAGSHIP + "_f32", FLAGSHIP.replace("op0x0", "zeros")):
+        for text in ("", FLAGSHIP + "_f32", FLAGSHIP.replace("op0x0", "reflect")):
             with self.assertRaisesRegex(ValueError, "not a problem string"):
                 ConvProblem.parse(text)
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
+import re
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,6 +19,7 @@ import tempfile
 import unittest
 import warnings
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from unittest import mock
 
@@ -24,11 +28,13 @@ import numpy as np
 import torch
 from torch import nn
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "export_hdf5.py"
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = ROOT / "tools" / "export_hdf5.py"
 sys.path.insert(0, str(TOOL.parent))
 
 import export_hdf5  # noqa: E402  (found through the path above)
 from export_hdf5 import ExportError, export_state_dict  # noqa: E402
+from upconv_export import rules  # noqa: E402
 
 # dtype -> what numpy calls the dataset; bfloat16 has tests of its own.
 PLAIN_DTYPES = {
@@ -261,6 +267,102 @@ class Tied(ExportTest):
         self.assertEqual(self.export({"a": torch.zeros(0), "b": torch.zeros(0)}).tied, {})
 
 
+class Lazy(Mapping):
+    """Makes its tensors anew at every look, as numpy's npz files do."""
+
+    def __init__(self, count: int) -> None:
+        self.made = 0
+        self.names = [f"w{i}" for i in range(count)]
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        self.made += 1
+        return torch.full((100_000,), float(self.names.index(name)))
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class LazyMappings(ExportTest):
+    def check(self, entries: Mapping, count: int, **options) -> None:
+        report = self.export(entries, **options)
+        self.assertEqual(report.tied, {})
+        with h5py.File(self.path, "r") as file:
+            for i in range(count):
+                np.testing.assert_array_equal(file[f"w{i}"][()], np.full(100_000, i), f"w{i}")
+
+    def test_tensors_made_at_each_look(self) -> None:
+        entries = Lazy(8)
+        self.check(entries, 8)
+        self.assertEqual(entries.made, 8)
+        for options in ({"dtype": "float16"}, {"exclude": ["w7"]}, {"compression": "gzip"}):
+            with self.subTest(**options):
+                self.check(Lazy(8), 7, **options)
+        self.export(Lazy(8), strip_prefix="w")
+        with h5py.File(self.path, "r") as file:
+            self.assertEqual([float(file[str(i)][0]) for i in range(8)], [float(i) for i in range(8)])
+
+    def test_halves_made_at_each_look(self) -> None:
+        class Halves(Lazy):
+            def __getitem__(self, name: str) -> torch.Tensor:
+                return super().__getitem__(name).half()
+
+        self.check(Halves(8), 8)
+
+    def test_an_npz_file(self) -> None:
+        np.savez(self.folder / "w.npz", **{f"w{i}": np.full(100_000, float(i)) for i in range(8)})
+
+        class Npz(Lazy):
+            def __getitem__(inner, name: str) -> torch.Tensor:
+                return torch.from_numpy(file[name])
+
+        with np.load(self.folder / "w.npz") as file:
+            self.check(Npz(8), 8)
+
+    def test_groups_to_fold_are_kept_alive_as_well(self) -> None:
+        class Pruned(Lazy):
+            def __init__(self) -> None:
+                super().__init__(8)
+                self.names = [f"w{i}_{part}" for i in range(8) for part in ("orig", "mask")]
+
+            def __getitem__(self, name: str) -> torch.Tensor:
+                return torch.full((100_000,), float(name[1]) if name.endswith("orig") else 1.0)
+
+        self.check(Pruned(), 8)
+
+
+class ReadersRules(unittest.TestCase):
+    """The exporter and the C++ reader agree on what a file may hold."""
+
+    def test_limits_are_those_of_the_reader(self) -> None:
+        sources = "".join(path.read_text() for path in [*ROOT.glob("framework/**/hdf5.h"), ROOT / "framework/shape.h"])
+        for name, value in (("max_name_bytes", rules.MAX_NAME_BYTES), ("max_depth", rules.MAX_DEPTH),
+                            ("max_entries", rules.MAX_ENTRIES), ("max_chunks", rules.MAX_CHUNKS),
+                            ("kMaxRank", rules.MAX_RANK)):
+            found = re.search(rf"\b{name} = ([\d']+);", sources)
+            self.assertIsNotNone(found, name)
+            self.assertEqual(int(found.group(1).replace("'", "")), value, name)
+        shift = re.search(r"max_tensor_bytes = std::uint64_t\{1\} << (\d+)", sources)
+        self.assertEqual(2**int(shift.group(1)), rules.MAX_TENSOR_BYTES)
+
+    def test_chunks_are_few_enough(self) -> None:
+        for shape in ((1,), (3, 5), (2**20,), (300, 300), (2**18 + 1, 3), (2**35,), (70_000, 300_000), (7, 2**33),
+                      (2**17 + 3, 2**19 + 5), (2**38,), (1000, 1000, 1000, 100), (3,) * 8):
+            with self.subTest(shape=shape):
+                chunk = rules.chunk_shape(torch.zeros(1).expand(shape))
+                count = math.prod(-(-size // part) for size, part in zip(shape, chunk))
+                self.assertLessEqual(count, rules.MAX_CHUNKS)
+                self.assertTrue(all(0 < part <= size for size, part in zip(shape, chunk)))
+                self.assertLess(math.prod(chunk) * 4, 2**32)
+
+    def test_every_file_of_the_exporter_is_installed(self) -> None:
+        rule = (ROOT / "cmake" / "UpconvInstall.cmake").read_text()
+        for path in (ROOT / "tools" / "upconv_export").glob("*.py"):
+            self.assertIn(f"tools/upconv_export/{path.name}", rule)
+
+
 class Names(ExportTest):
     def test_dots_stay_dots(self) -> None:
         self.export({"features.0.weight": torch.zeros(2)})
@@ -275,22 +377,35 @@ class Names(ExportTest):
             self.assertEqual(file["b/1/weight"].shape, (2,))
 
     def test_unicode_and_odd_but_legal_names(self) -> None:
-        names = ["größe.重み", "a b", "..a", "...", "weight\n", "x" * 500, "🙂.w", "a..b", ".a"]
+        names = ["größe.重み", "a b", " a", "A", "weight\n", "x" * 1024, "🙂.w", "é" * 512, "-", "a.0.b"]
         self.export({name: torch.tensor(float(i)) for i, name in enumerate(names)})
         with h5py.File(self.path, "r") as file:
             for i, name in enumerate(names):
                 self.assertEqual(float(file[name][()]), i, name)
 
     def test_refused_names(self) -> None:
-        for name, why in (("a/b", "'/'"), ("", "empty"), ("a\0b", "NUL"), (".", "folder"),
-                          ("..", "folder"), ("\ud800", "Unicode"), (7, "not a string but int")):
-            with self.subTest(name=name):
-                self.refuse({name: torch.zeros(1)}, why, repr(name))
+        dots = "nothing before, after or between its dots"
+        for name, why in (("a/b", "'/'"), ("", "empty"), ("a\0b", "NUL"), (".", dots), ("..", dots), ("...", dots),
+                          ("weight.", dots), (".a", dots), ("a..b", dots), ("\ud800", "Unicode"),
+                          (7, "not a string but int")):
+            for nested in (False, True):
+                with self.subTest(name=name, nested=nested):
+                    self.refuse({name: torch.zeros(1)}, why, repr(name), nested=nested)
+
+    def test_names_that_are_too_long(self) -> None:
+        self.refuse({"x" * 1025: torch.zeros(1)}, "'xxx", "1025 bytes, at most 1024")
+        self.refuse({"é" * 513: torch.zeros(1)}, "1026 bytes, at most 1024")
 
     def test_names_that_cannot_nest(self) -> None:
         self.refuse({"a": torch.zeros(1), "a.b": torch.zeros(1)}, "'a'", "cannot be nested",
                     nested=True)
-        self.refuse({"a..b": torch.zeros(1)}, "'a..b'", "empty part", nested=True)
+
+    def test_names_that_nest_too_deep(self) -> None:
+        deepest = ".".join("a" * 65)
+        self.export({deepest: torch.zeros(1)}, nested=True)
+        self.path.unlink()
+        self.refuse({deepest + ".a": torch.zeros(1)}, "65 groups, at most 64", nested=True)
+        self.export({deepest + ".a": torch.zeros(1)})
 
     def test_strip_prefix(self) -> None:
         report = self.export({"module.a.w": torch.zeros(1), "module.module.b": torch.zeros(1),
@@ -335,11 +450,26 @@ class Refusals(ExportTest):
                 self.refuse({"fine": torch.zeros(1), f"layer.{name}": tensor}, f"'layer.{name}'",
                             why, "1 entry")
 
+    def test_shapes_that_upconv_has_no_room_for(self) -> None:
+        self.export({"w": torch.zeros([1] * 8)})
+        self.path.unlink()
+        self.refuse({"w": torch.zeros([1] * 9)}, "'w'", "9 dimensions, at most 8")
+        huge = torch.zeros(1).expand(2**38 + 1)
+        self.refuse({"w": huge}, f"({2**38 + 1},)", f"at most {2**40} bytes")
+        self.refuse({"w": torch.zeros(1, dtype=torch.uint8).expand(2**37 + 1)}, f"at most {2**40} bytes")
+        self.refuse({"w": torch.zeros(0).expand(2**30, 2**30, 0)}, f"at most {2**40} bytes")
+
+    @unittest.skipUnless(hasattr(torch, "uint64"), "this PyTorch has no uint64")
+    def test_integers_beyond_int64(self) -> None:
+        value = torch.from_numpy(np.array([1, 2**63], dtype=np.uint64))
+        self.refuse({"n": value}, "'n'", "beyond the range of int64")
+        self.export({"n": value[:1]})
+
     def test_non_tensors(self) -> None:
         for value in ("text", 3, 2.5, None, [1.0], {"w": torch.zeros(1)}, np.zeros(2), b"x"):
             with self.subTest(kind=type(value).__name__):
                 self.refuse({"layer.extra": value}, "'layer.extra'", "not a tensor",
-                            type(value).__name__)
+                            type(value).__name__, "exclude")
 
     def test_one_message_lists_everything(self) -> None:
         message = self.refuse({"a": torch.zeros(1, dtype=torch.complex64), "b/c": torch.zeros(1),
@@ -502,6 +632,21 @@ class CommandLine(ExportTest):
         self.assertIn("does not exist", done.stderr)
         self.assertNotIn("Traceback", done.stderr)
 
+    def test_the_exporter_runs_where_it_is_copied_to(self) -> None:
+        torch.save({"w": torch.zeros(2)}, self.model)
+        copy = self.folder / "copy"
+        copy.mkdir()
+        shutil.copy(TOOL, copy)
+        command = [sys.executable, str(copy / TOOL.name), str(self.model), str(self.path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(done.stderr, "export_hdf5.py: the folder upconv_export is missing; "
+                                      "it belongs beside export_hdf5.py\n")
+        shutil.copytree(TOOL.parent / "upconv_export", copy / "upconv_export",
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_a_full_disk(self) -> None:
         def small_files() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -538,6 +683,28 @@ class CommandLine(ExportTest):
     def test_quiet(self) -> None:
         self.assertEqual(self.convert({"w": torch.zeros(1)}, "--quiet"), (0, "", ""))
 
+    def test_many_names_make_a_short_summary(self) -> None:
+        weight = torch.zeros(2)
+        entries = {f"layer{i}.weight": weight for i in range(300)}
+        entries.update({f"old{i}": torch.zeros(1) for i in range(300)})
+        _, out, _ = self.convert(entries, "--exclude", "old*")
+        self.assertLess(len(out), 600)
+        self.assertIn("left out: old0, old1, old2, old3 and 296 more", out)
+        self.assertIn("layer1.weight is tied to layer0.weight", out)
+        self.assertIn("and 295 more", out)
+        _, out, _ = self.convert(entries, "--exclude", "old*", "--list")
+        for name in entries:
+            self.assertRegex(out, rf"\b{name}\b")
+
+    def test_a_notebook_shows_a_short_summary(self) -> None:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            report = self.export({f"layer{i}.weight": torch.zeros(2) for i in range(1000)})
+        self.assertEqual(out.getvalue(), "")
+        self.assertEqual(repr(report), str(report))
+        self.assertRegex(repr(report), r"^\S+weights.h5: 1000 tensors \(1000 float32\), 2,000 values, [\d,]+ bytes$")
+        self.assertIn("layer999.weight", report.listing())
+
     def test_parameters_and_ordered_dicts_load(self) -> None:
         status, _, err = self.convert(OrderedDict(w=nn.Parameter(torch.zeros(2))))
         self.assertEqual((status, err), (0, ""))
@@ -566,6 +733,28 @@ class CommandLine(ExportTest):
         self.fails({"mean": torch.zeros(3), "model": {"w": torch.zeros(1)}}, "beside",
                    "--key model")
 
+    def test_exclude_comes_before_the_choice_of_the_key(self) -> None:
+        w = torch.zeros(1)
+        flat = {"w": w, "epoch": 3, "optimizer": {"state": {}}}
+        self.fails(flat, "leave these out with --exclude")
+        status, out, err = self.convert(flat, "--exclude", "optimizer", "--exclude", "epoch")
+        self.assertEqual((status, err, self.names()), (0, "", ["w"]))
+        self.assertIn("left out: optimizer, epoch", out)
+        self.path.unlink()
+        nested = {"model": {"w": w, "mean": w}, "optimizer": {"o": w}}
+        self.fails(nested, "--key model", options=("--exclude", "w"))
+        self.fails(nested, "--key model", options=("--exclude", "optimizer"))
+        self.fails(nested, "no name matches the pattern 'x*'", "'w', 'mean'", options=("--key", "model", "--exclude", "x*"))
+        for pattern in ("mean", "m*"):
+            status, _, err = self.convert(nested, "--key", "model", "--exclude", pattern, "--exclude", "optim*")
+            self.assertEqual((status, err, self.names()), (0, "", ["w"]))
+
+    def test_a_checkpoint_that_refers_to_one_dictionary_many_times(self) -> None:
+        inner: dict = {"w": torch.zeros(1)}
+        for _ in range(4):
+            inner = {f"k{i}": inner for i in range(1000)}
+        self.fails(inner, "the state dict is nested", "--key k0/k0/k0/k0")
+
     def test_a_key_with_a_slash_in_it(self) -> None:
         status, _, _ = self.convert({"a/b": {"w": torch.zeros(1)}}, "--key", "a/b")
         self.assertEqual(status, 0)
@@ -590,8 +779,7 @@ class CommandLine(ExportTest):
     def test_damaged_files(self) -> None:
         torch.save({"w": torch.zeros(1000)}, self.model)
         whole = self.model.read_bytes()
-        for what, data in (("empty", b""), ("text", b"hello world"), ("cut", whole[:2000]),
-                           ("zeros", bytes(5000))):
+        for what, data in (("text", b"hello world"), ("cut", whole[:2000]), ("zeros", bytes(5000))):
             with self.subTest(what=what):
                 self.model.write_bytes(data)
                 status, _, err = self.run_main(self.model, self.path)
@@ -620,7 +808,7 @@ class CommandLine(ExportTest):
         status, out, _ = self.run_main("--help")
         self.assertEqual(status, 0)
         for option in ("--key", "--prefix-strip", "--exclude", "--dtype", "--nested",
-                       "--compression", "--shuffle", "--fletcher32"):
+                       "--compression", "--shuffle", "--fletcher32", "--no-fold", "--list", "--quiet"):
             self.assertIn(option, out)
         status, out, _ = self.run_main("--version")
         self.assertEqual((status, out.split()[1]), (0, export_hdf5.EXPORTER_VERSION))

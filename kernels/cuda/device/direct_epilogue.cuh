@@ -272,15 +272,18 @@ __device__ __forceinline__ auto with_activation(Function function, Visit&& visit
   if (function == Function::none)
     return visit([](float x, float slope) { return activate(Function::none, x, slope); });
   switch (function) {
+    case Function::none:  // above
+      break;
     case Function::relu:
       return visit([](float x, float slope) { return activate(Function::relu, x, slope); });
     case Function::leaky:
       return visit([](float x, float slope) { return activate(Function::leaky, x, slope); });
     case Function::sigmoid:
       return visit([](float x, float slope) { return activate(Function::sigmoid, x, slope); });
-    default:  // tanh
+    case Function::tanh:
       return visit([](float x, float slope) { return activate(Function::tanh, x, slope); });
   }
+  __builtin_unreachable();
 }
 
 /// Finishes and stores a row.

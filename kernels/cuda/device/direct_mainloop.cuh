@@ -3,6 +3,7 @@
 #include <upconv/kernels/cuda/device/direct_epilogue.cuh>
 #include <upconv/kernels/cuda/device/direct_feed.cuh>
 #include <upconv/kernels/cuda/device/direct_split.cuh>
+#include <upconv/kernels/cuda/device/plain_output.cuh>
 
 // The direct convolution with stride 1 for sm_90a: nothing is materialised, no workspace, weights packed
 // once.
@@ -364,6 +365,26 @@ __device__ __forceinline__ void consume(DirectShared<Traits>& shared, const Dire
   }
 }
 
+/// fp32: outputs that read an infinity are NaN by now. If a feeder saw one, the consumer's threads go over
+/// their items once more.
+template <class Traits>
+__device__ __forceinline__ void mend_infinities(const DirectShared<Traits>& shared, const DirectArguments& p,
+                                                int consumer, int group, int co0, int worker) {
+  if (shared.not_finite[consumer] == 0) return;
+  // All have stored their outputs; feeders that split use no barrier of this kind.
+  asm volatile("barrier.cta.sync %0, %1;" ::"r"(consumer + 1), "n"(Traits::kConsumerThreads) : "memory");
+  const int empty_slots = p.full_height ? 0 : 1;
+  const PlainTaps taps{Traits::kKh - empty_slots, Traits::kKw, p.lead_h - empty_slots, p.lead_w};
+#pragma unroll 1
+  for (int index = worker; index < p.items; index += workers<Traits>()) {
+    const DirectItem item = item_at<Traits>(p, index);
+    compute_nans_plainly(
+        p, taps, OutputBox{item.n, group, co0, Traits::kCo, item.oh0, item.rows, item.ow0, Traits::kPixels},
+        shared.bias, shared.slopes, static_cast<int>(threadIdx.x % Traits::kConsumerThreads),
+        Traits::kConsumerThreads);
+  }
+}
+
 /// Grid: x persistent blocks for each y = (group, tile of output channels).
 template <class Traits>
 __global__ void __launch_bounds__(Traits::kThreads, 1)
@@ -385,6 +406,8 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
     }
     barrier_init(shared.weights, 1);
     barrier_init_fence();
+    for (int& not_finite : shared.not_finite)
+      not_finite = 0;
   }
   load_epilogue(shared, p, group, co0, threadIdx.x);
   __syncthreads();
@@ -409,6 +432,8 @@ __global__ void __launch_bounds__(Traits::kThreads, 1)
     const int consumer =
         __shfl_sync(0xffffffffu, (threadIdx.x - Traits::kFeeders) / Traits::kConsumerThreads, 0);
     consume<Traits>(shared, p, consumer, group, co0, worker_of(consumer));
+    if constexpr (Traits::kSplit)
+      mend_infinities<Traits>(shared, p, consumer, group, co0, worker_of(consumer));
   }
 }
 

@@ -86,12 +86,17 @@ __device__ __forceinline__ std::uint32_t split(std::uint32_t& first, std::uint32
 }
 
 /// Converts a fetched tile in place: of its elements those below `limit`, given as twice the bits, which
-/// becomes the limit of the chunk's next tile if the note says that there is one.
+/// becomes the limit of the chunk's next tile if the note says that there is one. Sets `not_finite` if one is
+/// infinite or NaN.
 template <class Traits>
-__device__ __forceinline__ TileNote split_tile(std::uint32_t* tile, std::uint32_t& limit, int lane) {
+__device__ __forceinline__ TileNote split_tile(std::uint32_t* tile, std::uint32_t& limit, int& not_finite,
+                                               int lane) {
   uint2 extremes = extremes_of<Traits>(tile, lane);
   const bool first = limit == kTwiceInfinity;  // takes infinities and NaNs along
-  if (extremes.x >= limit) extremes.x = largest_below<Traits>(tile, limit, lane);
+  if (extremes.x >= limit) {
+    if (first && lane == 0) not_finite = 1;
+    extremes.x = largest_below<Traits>(tile, limit, lane);
+  }
   const int scale = min(8 - (static_cast<int>(extremes.x >> 24) - 127), 126);
   // Past 2^114, even the smallest denormal has all its bits in h and l.
   const std::uint32_t floor = scale < 114 ? static_cast<std::uint32_t>(127 - 12 - scale) << 24 : 0;
@@ -119,10 +124,11 @@ __device__ __forceinline__ TileNote split_tile(std::uint32_t* tile, std::uint32_
 
 /// If wide only what is tiny is touched, or would round to infinity.
 template <class Traits>
-__device__ __forceinline__ TileNote scale_tile(std::uint32_t* tile, int lane) {
+__device__ __forceinline__ TileNote scale_tile(std::uint32_t* tile, int& not_finite, int lane) {
   const std::uint32_t largest = extremes_of<Traits>(tile, lane).x;
   const int up = largest < (127u - 63u) << 24 ? 63 : largest >= 254u << 24 ? -1 : 0;
   if (up == 0) return {0, 0};
+  if (largest >= kTwiceInfinity && lane == 0) not_finite = 1;
   const float factor = power_of_two(up);
   for_each_unit<Traits>(tile, lane, [&](uint2* unit, auto&&) {
     const uint2 x = *unit;
@@ -178,9 +184,9 @@ requires(Traits::kSplit) __device__ __forceinline__
     auto* tile = reinterpret_cast<std::uint32_t*>(ring + full.stage * Traits::kStageBytes);
     TileNote note;
     if constexpr (Traits::kScaled) {
-      note = split_tile<Traits>(tile, limit, lane);
+      note = split_tile<Traits>(tile, limit, shared.not_finite[consumer], lane);
     } else {
-      note = scale_tile<Traits>(tile, lane);
+      note = scale_tile<Traits>(tile, shared.not_finite[consumer], lane);
     }
     if (lane == 0) shared.notes[consumer][full.stage] = note;
     hand_over(shared.ready[consumer][full.stage], p);

@@ -41,6 +41,9 @@ struct DirectArguments {
   bool realign;  // feeders move fetched tiles left by the shift; 16-bit rows without boxes, each as it lies
   bool vectors;  // y's rows are aligned well enough for vector stores
   ActivationParams<void> activation;  // slopes of y's type
+  const float* plain_weight;  // fp32: as PyTorch stores it, [groups * ci, co, kh, kw] if transposed, else
+                              // [groups * co, ci, kh, kw]
+  bool transposed;            // of the plain weight: packed ones are turned
 };
 
 /// kBlocks_: row blocks of 64 pixels that a warpgroup keeps, so that its strips are 64 or 128 pixels wide.
@@ -145,6 +148,7 @@ struct DirectShared {
   Barrier empty[Traits::kConsumers][Traits::kMaxStages];  // read
   Barrier weights;
   TileNote notes[Traits::kConsumers][Traits::kMaxStages];
+  int not_finite[Traits::kConsumers];  // fp32: whether a tile held an infinity or a NaN
   float bias[Traits::kCo];
   float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
 

@@ -52,7 +52,8 @@ __device__ __forceinline__ void activate_run(float (&v)[kCount], Function functi
       return apply([slope](float x) { return activate(Function::relu, x, slope); });
     case Function::leaky:
       return apply([slope](float x) { return activate(Function::leaky, x, slope); });
-    default:
+    case Function::sigmoid:
+    case Function::tanh:
       return apply([function](float x) { return activate_smooth(function, x); });
   }
 }

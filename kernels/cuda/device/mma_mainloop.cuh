@@ -3,6 +3,7 @@
 #include <upconv/kernels/cuda/device/mma_epilogue.cuh>
 #include <upconv/kernels/cuda/device/mma_fragment.cuh>
 #include <upconv/kernels/cuda/device/mma_producer.cuh>
+#include <upconv/kernels/cuda/device/plain_output.cuh>
 
 // The direct convolution with stride 1 for every GPU from compute capability 8.0 on: nothing is materialised,
 // no workspace, weights packed once. Kernels of up to 7 x 7, even or odd, by one code: their sizes are
@@ -150,6 +151,29 @@ __device__ __forceinline__ void multiply_row(MmaSums<Traits>& sums, const unsign
   }
 }
 
+/// fp32: sums that read an infinity are NaN. Where a warp has such a sum it computes those outputs once more.
+template <class Traits>
+__device__ __forceinline__ void mend_infinities(const MmaShared<Traits>& shared,
+                                                const MmaArguments<typename Traits::Element>& p,
+                                                const MmaTile& tile, int row, const MmaSums<Traits>& sums) {
+  bool has_nan = false;
+#pragma unroll
+  for (const auto& block : sums) {
+#pragma unroll
+    for (const auto& fragment : block) {
+#pragma unroll
+      for (const float sum : fragment)
+        has_nan = has_nan || sum != sum;
+    }
+  }
+  if (!__any_sync(0xffffffffu, has_nan)) return;
+  __syncwarp();  // the warp has stored its outputs
+  compute_nans_plainly(
+      p, PlainTaps{p.kh, p.kw, p.lead_h, p.lead_w},
+      OutputBox{tile.n, tile.group, tile.co0, Traits::kCo, tile.oh0 + row, 1, tile.ow0, Traits::kPixels},
+      shared.bias, shared.slopes, static_cast<int>(threadIdx.x % 32), 32);
+}
+
 /// Grid: a block for each tile.
 template <class Traits>
 __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
@@ -207,7 +231,9 @@ __global__ void __launch_bounds__(Traits::kThreads, Traits::kBlocksPerProcessor)
       which ^= 1;
     }
   }
-  if (active) store_row<Traits>(shared, p, tile, warp, sums);
+  if (!active) return;
+  store_row<Traits>(shared, p, tile, warp, sums);
+  if constexpr (Traits::kSplit) mend_infinities<Traits>(shared, p, tile, warp, sums);
 }
 
 }  // namespace upconv::kernels::cuda::device

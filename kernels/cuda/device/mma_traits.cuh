@@ -29,6 +29,9 @@ struct MmaArguments {
   int step_rows;  // rows of taps whose weights are in shared memory at once
   bool pairs;     // 16 bits: rows begin on 4-byte boundaries, so that cp.async can copy pairs of elements
   int stored;     // pixels of a store to y: as many as its rows' alignment allows, kVector, 2 or 1
+  const T* plain_weight;  // as PyTorch stores it, [groups * ci, co, kh, kw] if transposed, else
+                          // [groups * co, ci, kh, kw]
+  bool transposed;        // of the plain weight: packed ones are turned
 };
 
 /// T: the tensors' type. kSplit_: fp32 as six products of bf16 numbers; without it, f32 is rounded to TF32.

@@ -1,0 +1,23 @@
+# extract_code(<Markdown file> <language> <number> <variable>): the number-th block of that language, counted from 1.
+function(extract_code file language number variable)
+  file(READ "${file}" text)
+  foreach(i RANGE 1 ${number})
+    string(FIND "${text}" "\n```${language}\n" begin)
+    if(begin EQUAL -1)
+      message(FATAL_ERROR "${file} has no block ${number} of ${language}")
+    endif()
+    string(LENGTH "\n```${language}\n" mark)
+    math(EXPR begin "${begin} + ${mark}")
+    string(SUBSTRING "${text}" ${begin} -1 text)
+  endforeach()
+  string(FIND "${text}" "\n```\n" end)
+  math(EXPR end "${end} + 1")
+  string(SUBSTRING "${text}" 0 ${end} code)
+  set(${variable} "${code}" PARENT_SCOPE)
+endfunction()
+
+# write_code(<Markdown file> <language> <number> <output>): writes it, if it has changed.
+function(write_code file language number output)
+  extract_code("${file}" ${language} ${number} code)
+  file(CONFIGURE OUTPUT "${output}" CONTENT "${code}" @ONLY)
+endfunction()
