@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// Where tensors live and kernels run: the host, or one CUDA device by its ordinal. A plain value.

@@ -17,15 +17,20 @@ const Module::Parameter& Module::registered(ParameterId id) const {
       message(display_name(), " has registered ", parameters_.size(), " parameters, there is no ", id));
 }
 
+void Module::keep_in_f32(ParameterId id) {
+  static_cast<void>(registered(id));  // throws if there is none
+  parameters_[id].always_f32 = true;
+}
+
 void Module::prepare(ExecutionContext& ctx) {
   check_intact();
   ctx.check_usable();
   unprepare();
-  check_values();
+  check_loaded();
   prepare_checked(ctx);
 }
 
-void Module::check_values() const {
+void Module::check_loaded() const {
   constexpr std::size_t kMostNames = 6;
   std::size_t count = 0, wanted = 0;
   std::string names;
@@ -33,7 +38,7 @@ void Module::check_values() const {
     const Parameter& parameter = named.parameter();
     if (parameter.counter) continue;
     ++wanted;
-    if (parameter.has_value || ++count > kMostNames) continue;
+    if (parameter.loaded || parameter.initialized || ++count > kMostNames) continue;
     names += (names.empty() ? "" : ", ") + printable(named.name);
   }
   if (count == 0) return;
@@ -101,7 +106,8 @@ void Module::check_prepared(const ExecutionContext& ctx) const {
 
 void Module::check_dtype(const TensorSpec& x) const {
   if (!is_compute_dtype(x.dtype)) {
-    throw DTypeError(message(display_name(), ": input must be f32, f16 or bf16, got ", x.dtype));
+    throw DTypeError(message(display_name(), ": input must be f32, f16 or bf16, got ", x.dtype,
+                             ": convert it, with x.to(DType::f32)"));
   }
   const std::optional<DType> own = dtype();
   if (own && *own != x.dtype) {

@@ -23,6 +23,14 @@ struct ToStringOptions {
   bool per_layer = false;  ///< Behind each layer that has parameters itself, how many: "  # 1,456".
 };
 
+struct WantedEntry;
+
+/// Options of Module::to.
+struct ConversionOptions {
+  /// Let finite values beyond the range of the new type become infinite, as PyTorch does.
+  bool allow_overflow = false;
+};
+
 /// Base of every layer and network: owns parameters and child modules under PyTorch's names, loads them,
 /// prepares them for a device, and runs. Life: construct, `load` (or `initialize`), `prepare(ctx)`, then
 /// `forward` any number of times. A prepared module is immutable and may be shared by many contexts of its
@@ -31,6 +39,8 @@ struct ToStringOptions {
 class Module {
  public:
   virtual ~Module() = default;
+  Module(const Module&) = delete;             // modules are not copied: write std::move(net)
+  Module& operator=(const Module&) = delete;  // modules are not copied: write std::move(net)
 
   /// Class name, such as "ConvTranspose2d".
   const std::string& type_name() const { return type_name_; }
@@ -42,7 +52,8 @@ class Module {
   ModuleName name() const { return {type_name_, path_}; }
 
   /// Copies weights in, converting each to the parameter's own type as PyTorch does. All or nothing: on any
-  /// error the module keeps what it had. Returns the report. Throws: LoadError holding the whole report.
+  /// error the module keeps what it had. Returns the report, which names what was left out if the load was
+  /// not strict. Throws: LoadError holding the whole report.
   LoadReport load(const StateDict& weights, LoadOptions options = {});
   /// Gives every parameter the value that PyTorch's constructors give it, drawn anew, for tests, benchmarks
   /// and what a later `load` leaves out; un-prepares. A value depends on the seed and the parameter's name
@@ -55,10 +66,11 @@ class Module {
   /// Names and specs of all parameters and buffers, in PyTorch's order.
   std::vector<EntrySpec> entries() const;
 
-  /// Converts the floating-point parameters, as PyTorch's `module.to(dtype)`; un-prepares.
-  /// Throws: DTypeError unless `dtype` is f32, f16 or bf16.
-  void to(DType dtype);
-  /// The type of the parameters, which inputs must share; nothing if there are no parameters.
+  /// Converts the floating-point parameters, as PyTorch's `module.to(dtype)`, all or none; un-prepares.
+  /// Throws: DTypeError unless `dtype` is f32, f16 or bf16, or if a finite value would become infinite.
+  void to(DType dtype, ConversionOptions options = {});
+  /// The type that inputs must have, f32 until `to` changes it, and that the parameters have, except those
+  /// that BatchNorm2d keeps in f32; nothing if there are no parameters.
   std::optional<DType> dtype() const;
 
   /// Uploads the weights to the context's device and packs them for its kernels, once.
@@ -108,6 +120,9 @@ class Module {
   /// The same for what is loaded and saved like a parameter, but was not learnt by one (`running_mean`): it
   /// does not count as a parameter.
   ParameterId register_buffer(std::string name, const Shape& shape, double initial = 0.0);
+  /// Keeps a parameter f32 whatever the module's dtype: for what 16 bits cannot hold, such as variances.
+  /// Throws: ArgumentError if there is none.
+  void keep_in_f32(ParameterId id);
   /// Declares an i64 scalar that is loaded and saved but never used (`num_batches_tracked`); may be missing.
   void register_counter(std::string name);
   /// Takes a child under `name`. The reference stays valid when this module moves.
@@ -136,7 +151,9 @@ class Module {
     double initial = 0.0;
     bool counter = false;
     bool buffer = false;
-    bool has_value = false;  // loaded or initialized
+    bool always_f32 = false;  // whatever the module's dtype
+    bool loaded = false;
+    bool initialized = false;
   };
 
   const Parameter& registered(ParameterId id) const;
@@ -144,7 +161,7 @@ class Module {
   void check_intact() const;
   std::int64_t own_parameter_count() const;
   std::string representation(bool per_layer) const;
-  void check_values() const;
+  void check_loaded() const;
   void prepare_checked(ExecutionContext& ctx);
   /// Copies the parameters to the context's GPU, and waits for that.
   void upload(ExecutionContext& ctx);
@@ -170,9 +187,12 @@ class Module {
   /// This module's and then its children's, as state_dict() orders them.
   std::vector<Named<Module>> named_parameters();
   std::vector<Named<const Module>> named_parameters() const;
+  /// One for each of named_parameters().
+  std::vector<WantedEntry> wanted_entries() const;
   void set_path(std::string path);
   void unprepare();
 
+  DType dtype_ = DType::f32;
   std::string type_name_;
   std::string display_name_;
   std::string path_;

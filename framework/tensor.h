@@ -67,6 +67,10 @@ class TensorView : public ConstTensorView {
 class Tensor {
  public:
   Tensor() = default;  ///< No tensor: `defined()` is false.
+  Tensor(Tensor&&) noexcept = default;
+  Tensor& operator=(Tensor&&) noexcept = default;
+  Tensor(const Tensor&) = delete;             // no silent copies: write x.clone() or std::move(x)
+  Tensor& operator=(const Tensor&) = delete;  // no silent copies: write x.clone() or std::move(x)
 
   /// Elements start undefined.
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu());

@@ -233,7 +233,8 @@ void validate(const ConvProblem& p) {
   check_range("batch size", p.n, 0);
   if (p.ih == 0 || p.iw == 0) {
     throw ShapeError(
-        message("Only zero batch or zero channel inputs are supported, but got input shape: ", p.x_shape()));
+        message("an image needs at least one pixel, and only the batch may be 0, but got input shape: ",
+                p.x_shape()));
   }
   check_range("input height", p.ih, 1);
   check_range("input width", p.iw, 1);

@@ -4,6 +4,7 @@
 #include <upconv/framework/message.h>
 #include <upconv/kernels/channel_affine.h>
 #include <upconv/layers/batch_norm2d.h>
+#include <upconv/layers/image_hint.h>
 #include <upconv/layers/python_repr.h>
 
 namespace upconv {
@@ -30,20 +31,25 @@ BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& options) : Module("BatchNorm2
   if (options.affine) {
     weight_ = register_parameter("weight", channels, 1.0);
     bias_ = register_parameter("bias", channels);
+    keep_in_f32(weight_);
+    keep_in_f32(bias_);
   }
   running_mean_ = register_buffer("running_mean", channels);
   running_var_ = register_buffer("running_var", channels, 1.0);
+  keep_in_f32(running_mean_);
+  keep_in_f32(running_var_);
   register_counter("num_batches_tracked");
 }
 
 TensorSpec BatchNorm2d::output_spec(const TensorSpec& x) const {
   check_dtype(x);
   if (x.shape.rank() != 4)
-    throw ShapeError(
-        message(display_name(), ": expected 4D input (got ", x.shape.rank(), "D input), of shape ", x.shape));
+    throw ShapeError(message(display_name(), ": expected 4D input (got ", x.shape.rank(),
+                             "D input), of shape ", x.shape, image_hint(x.shape, options_.num_features)));
   if (x.shape[1] != options_.num_features) {
     throw ShapeError(message(display_name(), ": running_mean should contain ", x.shape[1], " elements not ",
-                             options_.num_features, ": the input is ", x.shape));
+                             options_.num_features, ": the input is ", x.shape,
+                             image_hint(x.shape, options_.num_features)));
   }
   return x;
 }

@@ -1,6 +1,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/convolution_layer.h>
+#include <upconv/layers/image_hint.h>
 #include <upconv/layers/initial_values.h>
 
 namespace upconv {
@@ -21,12 +22,13 @@ kernels::ConvProblem ConvolutionLayer::problem_for(const TensorSpec& x) const {
   const Shape& shape = x.shape;
   if (shape.rank() != 3 && shape.rank() != 4) {
     throw ShapeError(message(display_name(), ": Expected 3D (unbatched) or 4D (batched) input to ",
-                             layer_.op(), ", but got input of size: ", shape));
+                             layer_.op(), ", but got input of size: ", shape, image_hint(shape, layer_.ci)));
   }
   if (shape[-3] != layer_.ci) {
     throw ShapeError(message(display_name(), ": Given transposed=", layer_.transposed ? 1 : 0,
                              ", weight of size ", layer_.weight_shape(), ", expected input", shape,
-                             " to have ", layer_.ci, " channels, but got ", shape[-3], " channels instead"));
+                             " to have ", layer_.ci, " channels, but got ", shape[-3], " channels instead",
+                             image_hint(shape, layer_.ci)));
   }
   kernels::ConvProblem problem = layer_;
   problem.n = shape.rank() == 4 ? shape[0] : 1;

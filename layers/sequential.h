@@ -38,6 +38,17 @@ class Sequential : public Module {
     return *this;
   }
 
+  /// Modules are moved in, not copied: these say so where a variable is given by name.
+  template <class M>
+  requires std::derived_from<std::remove_cvref_t<M>, Module> Sequential& append(M& module) {
+    return append({}, module);
+  }
+  template <class M>
+  requires std::derived_from<std::remove_cvref_t<M>, Module> Sequential& append(const std::string&, M&) {
+    static_assert(sizeof(M) == 0, "append takes the module over: write append(std::move(module))");
+    return *this;
+  }
+
   std::size_t size() const { return children().size(); }
   bool empty() const { return children().empty(); }
   /// Throws: ArgumentError if there is no such child.
