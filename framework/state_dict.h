@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <upconv/framework/load_report.h>
+#include <upconv/framework/names.h>
 #include <upconv/framework/tensor.h>
 
 namespace upconv {
@@ -16,7 +18,13 @@ class StateDict {
  public:
   using Entry = std::pair<std::string, Tensor>;
 
-  /// Appends an entry. Throws: ArgumentError if the name is empty or already there.
+  StateDict() = default;
+  StateDict(StateDict&&) = default;
+  StateDict& operator=(StateDict&&) = default;
+  StateDict(const StateDict&) = delete;             // no silent copies: write std::move(weights)
+  StateDict& operator=(const StateDict&) = delete;  // no silent copies: write std::move(weights)
+
+  /// Appends an entry. Throws: ArgumentError if the name is empty or already there, or the tensor undefined.
   void insert(std::string name, Tensor tensor);
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// Null if there is none.
@@ -55,33 +63,5 @@ struct EntrySpec {
   Shape shape;
   DType dtype = DType::f32;
 };
-
-/// Options of Module::load and load_hdf5.
-struct LoadOptions {
-  /// As PyTorch's `strict`: missing and unexpected names are errors. Without it they are only reported; an
-  /// entry of the wrong shape or type is an error either way.
-  bool strict = true;
-  bool require_finite = false;  ///< Refuse weights that hold NaN or infinity.
-};
-
-/// The outcome of comparing a weight file with a module: every difference, not just the first.
-struct LoadReport {
-  std::string source;  ///< File, if known.
-  std::vector<std::string>
-      missing;  ///< Wanted by the module, not in the file; with the nearest name offered.
-  std::vector<std::string> unexpected;  ///< In the file, unknown to the module.
-  std::vector<std::string> mismatched;  ///< Wrong shape, type or value; full sentences.
-  std::vector<std::string> notes;       ///< Harmless: narrowed types, stripped prefixes.
-
-  bool has_errors(bool strict) const;
-  /// The whole report as text, one finding a line; empty if there is nothing to tell.
-  std::string to_string() const;
-};
-
-/// The candidate closest to `name` by edit distance, or "" if none is close enough to be what was meant.
-std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
-
-/// `name` fit for a message: control characters and non-ASCII bytes escaped, the middle of long names elided.
-std::string printable(std::string_view name);
 
 }  // namespace upconv

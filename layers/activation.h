@@ -50,8 +50,11 @@ struct LeakyReLUOptions {
 /// x if x >= 0, else negative_slope * x. Source: torch.nn.LeakyReLU.
 class LeakyReLU : public ActivationLayer {
  public:
-  explicit LeakyReLU(const LeakyReLUOptions& options = {});
+  LeakyReLU() : LeakyReLU(LeakyReLUOptions{}) {}
+  explicit LeakyReLU(NoOptions) : LeakyReLU() {}
+  explicit LeakyReLU(const LeakyReLUOptions& options);
   kernels::Activation activation() const override;
+  std::string extra_repr() const override;
 
  private:
   LeakyReLUOptions options_;
@@ -68,9 +71,12 @@ struct PReLUOptions {
 /// Source: torch.nn.PReLU.
 class PReLU : public ActivationLayer {
  public:
-  explicit PReLU(const PReLUOptions& options = {});
+  PReLU() : PReLU(PReLUOptions{}) {}
+  explicit PReLU(NoOptions) : PReLU() {}
+  explicit PReLU(const PReLUOptions& options);
   TensorSpec output_spec(const TensorSpec& x) const override;
   kernels::Activation activation() const override;
+  std::string extra_repr() const override;
   bool fits_epilogue(const Shape& x) const override;
 
  private:
