@@ -5,6 +5,7 @@
 #include <upconv/framework/dtype.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/hdf5.h>
+#include <upconv/framework/load_report.h>
 #include <upconv/framework/module.h>
 #include <upconv/framework/random.h>
 #include <upconv/framework/shape.h>

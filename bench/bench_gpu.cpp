@@ -1,9 +1,10 @@
 // The CUDA kernels on the flagship layer, on its relatives, and on layers that networks are made of
 // (docs/results.md).
 //
-//   bench_gpu [--flagship] [--relatives] [--suite] [--all-rows] [--benchmark_filter=<regex>] [problem
-//   string]...
+//   bench_gpu [--flagship] [--relatives] [--suite] [--all-rows] [--bias] [--benchmark_filter=<regex>]
+//             [problem string]...
 //
+// With --bias there is a bias to add, of zeros.
 // A problem string without a type is taken in every mode: f32, tf32, f16, bf16. The row that would run, or
 // with --all-rows every row that fits, is checked on sampled outputs and then timed: CUDA events around
 // replays of a graph that calls it on random normal inputs, in as many buffers as it takes to leave the L2.
@@ -38,7 +39,7 @@ constexpr int kRounds = 9;
 constexpr double kRoundSeconds = 0.01;
 
 struct Options {
-  bool all_rows = false;
+  bool all_rows = false, bias = false;
   std::vector<ConvProblem> problems;
 };
 
@@ -61,6 +62,8 @@ Options read_options(int argc, char** argv) {
   for (const std::string& argument : std::vector<std::string>(argv + 1, argv + argc)) {
     if (argument == "--all-rows") {
       options.all_rows = true;
+    } else if (argument == "--bias") {
+      options.bias = true;
     } else if (argument.starts_with("--")) {
       add_set(std::string_view(argument).substr(2));
     } else {
@@ -89,11 +92,12 @@ std::size_t l2_bytes(const upconv::ExecutionContext& ctx) {
 /// A problem's operands on the GPU, so many of them that a round through all is three times the L2.
 class Operands {
  public:
-  Operands(const ConvProblem& problem, upconv::ExecutionContext& ctx)
+  Operands(const ConvProblem& problem, bool bias, upconv::ExecutionContext& ctx)
       : x_(upconv::bench::random_normal(problem.x_shape(), problem.dtype, 1)),
         weight_(upconv::bench::random_normal(problem.weight_shape(), problem.dtype, 2)),
         weight_on_gpu_(weight_.to(ctx.device())),
         packed_(upconv::kernels::pack_weight(problem, weight_, ctx.device())) {
+    if (bias) bias_ = Tensor::zeros({problem.co}, problem.dtype, ctx.device());
     const auto pair = static_cast<std::size_t>(upconv::bench::bytes_moved(problem));
     const std::size_t count = std::max<std::size_t>(2, 3 * l2_bytes(ctx) / pair + 1);
     for (std::size_t i = 0; i < count; ++i) {
@@ -107,7 +111,7 @@ class Operands {
     return {.x = xs_[i],
             .weight = weight_on_gpu_,
             .packed_weight = packed_,
-            .bias = {},
+            .bias = bias_.defined() ? bias_.view() : upconv::ConstTensorView(),
             .activation = {},
             .y = ys_[i]};
   }
@@ -123,7 +127,7 @@ class Operands {
 
  private:
   Tensor x_, weight_;  // on the CPU
-  Tensor weight_on_gpu_, packed_;
+  Tensor weight_on_gpu_, packed_, bias_;
   std::vector<Tensor> xs_, ys_;
 };
 
@@ -171,12 +175,13 @@ std::string summary(const ConvProblem& problem, std::vector<double> samples, con
 struct Bench {
   upconv::ExecutionContext ctx{{.device = upconv::Device::cuda(0)}};
   GpuCeilings ceilings{ctx};
+  bool bias = false;
   bool failed = false;
 };
 
 void run(benchmark::State& state, const ConvRow& row, const ConvProblem& problem, Bench& bench) {
   try {
-    Operands operands(problem, bench.ctx);
+    Operands operands(problem, bench.bias, bench.ctx);
     operands.check(row, problem, bench.ctx);
     std::vector<double> samples = measure(state, row, problem, operands, bench.ctx);
     state.SetLabel(summary(problem, std::move(samples), bench.ceilings));
@@ -216,6 +221,7 @@ int main(int argc, char** argv) {
   try {
     const Options options = read_options(argc, argv);
     Bench bench;
+    bench.bias = options.bias;
     print_ceilings(bench);
     for (const ConvProblem& problem : options.problems)
       add_benchmarks(problem, options.all_rows, bench);

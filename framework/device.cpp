@@ -24,7 +24,18 @@ Device Device::parse(std::string_view text) {
 }
 
 std::string Device::to_string() const {
-  return is_cpu() ? std::string("cpu") : message("cuda:", index_);
+  switch (type_) {
+    case Type::cpu:
+      return "cpu";
+    case Type::cuda:
+      return message("cuda:", index_);
+  }
+  return "invalid";
+}
+
+void throw_invalid(Device::Type type) {
+  throw DeviceError(message("Device::Type(", static_cast<int>(type),
+                            ") is no device: use Device::cpu() or Device::cuda()"));
 }
 
 std::ostream& operator<<(std::ostream& out, Device device) {
@@ -35,12 +46,25 @@ int cuda_device_count() {
   return cuda::device_count();
 }
 
-DeviceCaps device_caps(Device device) {
-  if (device.is_cuda()) return cuda::device_caps(device.index());
+namespace {
+
+DeviceCaps cpu_caps() {
   DeviceCaps caps;
   caps.name = "cpu";
   caps.multiprocessors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   return caps;
+}
+
+}  // namespace
+
+DeviceCaps device_caps(Device device) {
+  switch (device.type()) {
+    case Device::Type::cpu:
+      return cpu_caps();
+    case Device::Type::cuda:
+      return cuda::device_caps(device.index());
+  }
+  throw_invalid(device.type());
 }
 
 }  // namespace upconv

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// Where tensors live and kernels run: the host, or one CUDA device by its ordinal. A plain value.
@@ -37,6 +39,9 @@ class Device {
 };
 
 std::ostream& operator<<(std::ostream& out, Device device);  ///< Writes `to_string()`.
+
+/// Throws the DeviceError that says that `type` is none of the enumerators.
+[[noreturn]] void throw_invalid(Device::Type type);
 
 /// What a device can do, as plain data, so that a kernel choice for a GPU that is not here is a unit test.
 struct DeviceCaps {

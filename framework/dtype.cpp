@@ -1,6 +1,8 @@
 #include <ostream>
 
 #include <upconv/framework/dtype.h>
+#include <upconv/framework/error.h>
+#include <upconv/framework/message.h>
 
 namespace upconv {
 
@@ -22,6 +24,11 @@ std::string_view name_of(DType dtype) {
       return "i64";
   }
   return "invalid";
+}
+
+void throw_invalid(DType dtype) {
+  throw DTypeError(message("DType(", static_cast<int>(dtype),
+                           ") is no element type: use one of the enumerators, DType::f32 ..."));
 }
 
 std::ostream& operator<<(std::ostream& out, DType dtype) {

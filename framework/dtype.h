@@ -15,7 +15,7 @@ namespace upconv {
 /// (`num_batches_tracked`, checkpoints in double) and converted with `Tensor::to`.
 enum class DType : std::uint8_t { f32, f16, bf16, f64, i64 };
 
-/// Bytes of one element.
+/// Bytes of one element. Throws: DTypeError if `dtype` is none of the enumerators.
 std::size_t size_of(DType dtype);
 /// Short name as it stands in problem strings: "f32", "bf16", ...
 std::string_view name_of(DType dtype);
@@ -24,11 +24,29 @@ std::ostream& operator<<(std::ostream& out, DType dtype);
 
 /// True for the types that layers compute on: f32, f16, bf16.
 constexpr bool is_compute_dtype(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+  switch (dtype) {
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16:
+      return true;
+    case DType::f64:
+    case DType::i64:
+      break;
+  }
+  return false;
 }
 /// True for every floating-point type, f64 included.
 constexpr bool is_floating(DType dtype) {
-  return dtype != DType::i64;
+  switch (dtype) {
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16:
+    case DType::f64:
+      return true;
+    case DType::i64:
+      break;
+  }
+  return false;
 }
 
 /// C++ types that a tensor can hold.
@@ -46,7 +64,11 @@ constexpr DType dtype_of() {
   if constexpr (std::same_as<T, std::int64_t>) return DType::i64;
 }
 
+/// Throws the DTypeError that says that `dtype` is none of the enumerators.
+[[noreturn]] void throw_invalid(DType dtype);
+
 /// Calls `visitor(std::type_identity<T>{})` with the element type that `dtype` names, and returns its result.
+/// Throws: DTypeError if `dtype` is none of the enumerators.
 template <class Visitor>
 decltype(auto) visit_dtype(DType dtype, Visitor&& visitor) {
   switch (dtype) {
@@ -59,9 +81,9 @@ decltype(auto) visit_dtype(DType dtype, Visitor&& visitor) {
     case DType::f64:
       return visitor(std::type_identity<double>{});
     case DType::i64:
-      break;
+      return visitor(std::type_identity<std::int64_t>{});
   }
-  return visitor(std::type_identity<std::int64_t>{});
+  throw_invalid(dtype);
 }
 
 }  // namespace upconv

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// Base of every exception that upconv throws on purpose; catch it to catch them all.

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstdint>
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// IEEE 754 binary16 ("half", torch.float16) as storage. Converts exactly to float, and from float rounding

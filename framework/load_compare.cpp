@@ -1,64 +1,68 @@
-#include <string_view>
-#include <unordered_map>
-
 #include <upconv/framework/load_compare.h>
+#include <upconv/framework/load_hints.h>
 #include <upconv/framework/message.h>
 
 namespace upconv {
 
 namespace {
 
-/// A hint for the one mistake that shapes give away: Conv2d's weight in place of ConvTranspose2d's, or the
-/// reverse.
-std::string transposed_hint(const Shape& wanted, const Shape& offered) {
-  if (wanted.rank() != 4 || offered.rank() != 4) return {};
-  const bool swapped = wanted[0] == offered[1] && wanted[1] == offered[0] && wanted[2] == offered[2] &&
-                       wanted[3] == offered[3];
-  return swapped
-             ? " (its first two dimensions are swapped: ConvTranspose2d stores [in,out/groups,kh,kw], Conv2d "
-               "[out,in/groups,kh,kw])"
-             : "";
+bool type_fits(const WantedEntry& wanted, DType offered) {
+  return wanted.counter || is_floating(offered) == is_floating(wanted.spec.dtype);
+}
+
+/// True if some value of `from` has no equal in `to`, of the floating-point types.
+bool narrows(DType from, DType to) {
+  const bool widens = to == DType::f64 || (to == DType::f32 && from != DType::f64);
+  return from != to && !widens;
 }
 
 }  // namespace
 
+bool fits(const WantedEntry& wanted, const EntrySpec& offered) {
+  const bool shape = wanted.counter ? offered.shape.numel() == 1 : offered.shape == wanted.spec.shape;
+  return shape && type_fits(wanted, offered.dtype);
+}
+
 LoadReport compare_entries(const std::vector<WantedEntry>& wanted, const std::vector<EntrySpec>& offered) {
-  std::unordered_map<std::string_view, const EntrySpec*> by_name;
+  EntriesByName by_name;
   for (const EntrySpec& entry : offered)
     by_name.emplace(entry.name, &entry);
 
   LoadReport report;
-  std::vector<std::string> missing;
-  for (const auto& [spec, counter] : wanted) {
+  SwappedDimensions swapped;
+  EntriesByName left_over = by_name;
+  for (const WantedEntry& each : wanted) {
+    const EntrySpec& spec = each.spec;
     const auto found = by_name.find(spec.name);
     if (found == by_name.end()) {
-      if (!counter) missing.push_back(spec.name);
+      if (!each.counter) report.missing.push_back(spec.name);
       continue;
     }
     const EntrySpec& entry = *found->second;
-    by_name.erase(found);
-    if (entry.shape != spec.shape) {
-      report.mismatched.push_back(message(spec.name, " expected ", spec.shape, ", got ", entry.shape,
-                                          transposed_hint(spec.shape, entry.shape)));
-    } else if (is_floating(entry.dtype) != is_floating(spec.dtype)) {
+    left_over.erase(spec.name);
+    if (!each.counter) ++report.matched;
+    if (!type_fits(each, entry.dtype)) {
       report.mismatched.push_back(message(spec.name, " expected ",
                                           is_floating(spec.dtype) ? "floating-point" : "integer",
                                           " values, got ", entry.dtype));
-    } else if (size_of(entry.dtype) > size_of(spec.dtype)) {
+    } else if (!fits(each, entry)) {
+      report.mismatched.push_back(message(spec.name, " expected ", spec.shape, ", got ", entry.shape,
+                                          swapped.add(spec.name, spec.shape, entry.shape)));
+    } else if (!each.counter && narrows(entry.dtype, spec.dtype)) {
       report.notes.push_back(message(spec.name, " narrowed from ", entry.dtype, " to ", spec.dtype));
     }
   }
-  std::vector<std::string> left_over;
   for (const EntrySpec& entry : offered) {
-    if (by_name.contains(entry.name)) left_over.push_back(entry.name);
+    if (left_over.contains(entry.name)) report.unexpected.push_back(entry.name);
   }
-  for (const std::string& name : missing) {
-    const std::string nearest = nearest_name(name, left_over);
-    report.missing.push_back(nearest.empty() ? name
-                                             : message(name, " (the nearest is ", printable(nearest), ')'));
+
+  report.hints = swapped.hints();
+  if (const std::string hint = prefix_hint(wanted, offered, by_name); !hint.empty()) {
+    report.hints.push_back(hint);
+    report.hints_tell_names = true;
   }
-  for (const std::string& name : left_over)
-    report.unexpected.push_back(printable(name));
+  for (std::string& hint : unfolded_hints(report.missing, by_name))
+    report.hints.push_back(std::move(hint));
   return report;
 }
 

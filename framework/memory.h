@@ -26,11 +26,12 @@ class Buffer {
   /// stream is then, so that work given to the stream before keeps its memory and nothing waits.
   Buffer(std::shared_ptr<cuda::Stream> stream, Device device, std::size_t bytes);
   ~Buffer();
-  /// Takes the memory over; `other` is left with none.
+  /// A buffer that was moved from holds nothing, and what the target of an assignment held is released.
   Buffer(Buffer&& other) noexcept { swap(other); }
   /// Takes the memory over; what this held, `other` releases.
   Buffer& operator=(Buffer&& other) noexcept {
-    swap(other);
+    Buffer moved(std::move(other));
+    swap(moved);
     return *this;
   }
 
@@ -56,10 +57,10 @@ class Buffer {
 };
 
 /// Copies between any two devices and returns when the bytes have arrived. On a GPU it first waits for all
-/// that is in flight, so no result is read too early. Throws: CudaError.
+/// that is in flight, so no result is read too early. Throws: ArgumentError on a null pointer; CudaError.
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 
-/// Sets bytes to zero and returns when that is done. Throws: CudaError.
+/// Sets bytes to zero and returns when that is done. Throws: ArgumentError on a null pointer; CudaError.
 void zero_bytes(void* data, Device device, std::size_t bytes);
 
 }  // namespace upconv

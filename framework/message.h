@@ -3,6 +3,8 @@
 #include <sstream>
 #include <string>
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// Joins its arguments, each as `operator<<` prints it, into the text of an error message.

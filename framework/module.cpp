@@ -6,25 +6,31 @@
 
 namespace upconv {
 
-namespace {
-
-bool overlap(ConstTensorView a, ConstTensorView b) {
-  const auto* a_begin = static_cast<const std::byte*>(a.raw());
-  const auto* b_begin = static_cast<const std::byte*>(b.raw());
-  if (a.device() != b.device() || a.numel() == 0 || b.numel() == 0) return false;
-  return std::less<>{}(a_begin, b_begin + b.spec().bytes()) &&
-         std::less<>{}(b_begin, a_begin + a.spec().bytes());
+void Module::check_intact() const {
+  if (!intact_.get()) throw StateError("this module was moved from: use the module that it was moved to");
 }
 
-}  // namespace
+const Module::Parameter& Module::registered(ParameterId id) const {
+  if (id < parameters_.size()) return parameters_[id];
+  check_intact();
+  throw ArgumentError(
+      message(display_name(), " has registered ", parameters_.size(), " parameters, there is no ", id));
+}
+
+void Module::keep_in_f32(ParameterId id) {
+  static_cast<void>(registered(id));  // throws if there is none
+  parameters_[id].always_f32 = true;
+}
 
 void Module::prepare(ExecutionContext& ctx) {
+  check_intact();
+  ctx.check_usable();
   unprepare();
-  check_values();
+  check_loaded();
   prepare_checked(ctx);
 }
 
-void Module::check_values() const {
+void Module::check_loaded() const {
   constexpr std::size_t kMostNames = 6;
   std::size_t count = 0, wanted = 0;
   std::string names;
@@ -32,7 +38,7 @@ void Module::check_values() const {
     const Parameter& parameter = named.parameter();
     if (parameter.counter) continue;
     ++wanted;
-    if (parameter.has_value || ++count > kMostNames) continue;
+    if (parameter.loaded || parameter.initialized || ++count > kMostNames) continue;
     names += (names.empty() ? "" : ", ") + printable(named.name);
   }
   if (count == 0) return;
@@ -76,11 +82,13 @@ void Module::do_initialize(ParameterId, std::span<float>, RandomStream&) const {
 void Module::do_prepare(ExecutionContext&) {}
 
 ConstTensorView Module::device_parameter(ParameterId id) const {
-  const Parameter& parameter = parameters_[id];
+  const Parameter& parameter = registered(id);
   return prepared_on_ && prepared_on_->is_cuda() ? parameter.on_device.view() : parameter.value.view();
 }
 
 void Module::check_prepared(const ExecutionContext& ctx) const {
+  check_intact();
+  ctx.check_usable();
   if (!prepared_on_) {
     throw StateError(
         message(display_name(), " is not prepared: call prepare(ctx) after load() and before forward()"));
@@ -98,7 +106,8 @@ void Module::check_prepared(const ExecutionContext& ctx) const {
 
 void Module::check_dtype(const TensorSpec& x) const {
   if (!is_compute_dtype(x.dtype)) {
-    throw DTypeError(message(display_name(), ": input must be f32, f16 or bf16, got ", x.dtype));
+    throw DTypeError(message(display_name(), ": input must be f32, f16 or bf16, got ", x.dtype,
+                             ": convert it, with x.to(DType::f32)"));
   }
   const std::optional<DType> own = dtype();
   if (own && *own != x.dtype) {
@@ -157,16 +166,39 @@ std::string Module::explain(const TensorSpec& x, const ExecutionContext&) const 
   return message(display_name(), ": ", x, " -> ", output_spec(x), '\n');
 }
 
+void Module::check_new_name(const char* what, const std::string& name) const {
+  if (name.empty() || name.find('.') != std::string::npos) {
+    throw ArgumentError(
+        message(display_name(), ": ", what, " name '", name, "' must not be empty or contain a dot"));
+  }
+  const auto taken = [&](const auto& names, auto member) {
+    return std::ranges::find(names, name, member) != names.end();
+  };
+  if (taken(parameters_, &Parameter::name))
+    throw ArgumentError(message(display_name(), " already has a parameter '", name, '\''));
+  if (taken(children_, [](const auto& child) -> const std::string& { return child.first; }))
+    throw ArgumentError(message(display_name(), " already has a child '", name, '\''));
+}
+
 Module::ParameterId Module::register_parameter(std::string name, const Shape& shape, double initial) {
+  check_new_name("parameter", name);
   Parameter parameter;
   parameter.name = std::move(name);
   parameter.value = Tensor::full(shape, initial);
   parameter.initial = initial;
   parameters_.push_back(std::move(parameter));
+  prepared_on_.reset();
   return parameters_.size() - 1;
 }
 
+Module::ParameterId Module::register_buffer(std::string name, const Shape& shape, double initial) {
+  const ParameterId id = register_parameter(std::move(name), shape, initial);
+  parameters_[id].buffer = true;
+  return id;
+}
+
 void Module::register_counter(std::string name) {
+  check_new_name("parameter", name);
   Parameter parameter;
   parameter.name = std::move(name);
   parameter.value = Tensor::zeros({}, DType::i64);
@@ -176,14 +208,7 @@ void Module::register_counter(std::string name) {
 
 Module& Module::register_module(std::string name, std::unique_ptr<Module> child) {
   if (child == nullptr) throw ArgumentError(message(display_name(), ": child '", name, "' is null"));
-  if (name.empty() || name.find('.') != std::string::npos) {
-    throw ArgumentError(
-        message(display_name(), ": child name '", name, "' must not be empty or contain a dot"));
-  }
-  const auto same = [&](const auto& entry) { return entry.first == name; };
-  if (std::ranges::any_of(children_, same)) {
-    throw ArgumentError(message(display_name(), " already has a child '", name, '\''));
-  }
+  check_new_name("child", name);
   child->set_path(path_.empty() ? name : path_ + '.' + name);
   prepared_on_.reset();
   children_.emplace_back(std::move(name), std::move(child));

@@ -11,10 +11,25 @@
 
 #include <upconv/framework/context.h>
 #include <upconv/framework/random.h>
+#include <upconv/framework/reset_on_move.h>
 #include <upconv/framework/state_dict.h>
 #include <upconv/framework/tensor.h>
 
 namespace upconv {
+
+/// Options of Module::to_string.
+struct ToStringOptions {
+  bool total = true;       ///< A last line with the number of all parameters, "24,336 parameters".
+  bool per_layer = false;  ///< Behind each layer that has parameters itself, how many: "  # 1,456".
+};
+
+struct WantedEntry;
+
+/// Options of Module::to.
+struct ConversionOptions {
+  /// Let finite values beyond the range of the new type become infinite, as PyTorch does.
+  bool allow_overflow = false;
+};
 
 /// Base of every layer and network: owns parameters and child modules under PyTorch's names, loads them,
 /// prepares them for a device, and runs. Life: construct, `load` (or `initialize`), `prepare(ctx)`, then
@@ -24,17 +39,21 @@ namespace upconv {
 class Module {
  public:
   virtual ~Module() = default;
-  /// Takes parameters and children over, loaded and prepared as they are.
-  Module(Module&&) noexcept = default;
-  Module& operator=(Module&&) noexcept = default;  ///< The same; what this module held is gone.
+  Module(const Module&) = delete;             // modules are not copied: write std::move(net)
+  Module& operator=(const Module&) = delete;  // modules are not copied: write std::move(net)
 
   /// Class name, such as "ConvTranspose2d".
   const std::string& type_name() const { return type_name_; }
+  /// Names from the root down, such as "decoder.0"; empty for the root itself.
+  const std::string& path() const { return path_; }
   /// "ConvTranspose2d 'decoder.0'", as messages call this module.
   const std::string& display_name() const { return display_name_; }
+  /// Class name and path, for traces. Borrowed: valid while this module is.
+  ModuleName name() const { return {type_name_, path_}; }
 
   /// Copies weights in, converting each to the parameter's own type as PyTorch does. All or nothing: on any
-  /// error the module keeps what it had. Returns the report. Throws: LoadError holding the whole report.
+  /// error the module keeps what it had. Returns the report, which names what was left out if the load was
+  /// not strict. Throws: LoadError holding the whole report.
   LoadReport load(const StateDict& weights, LoadOptions options = {});
   /// Gives every parameter the value that PyTorch's constructors give it, drawn anew, for tests, benchmarks
   /// and what a later `load` leaves out; un-prepares. A value depends on the seed and the parameter's name
@@ -47,10 +66,11 @@ class Module {
   /// Names and specs of all parameters and buffers, in PyTorch's order.
   std::vector<EntrySpec> entries() const;
 
-  /// Converts the floating-point parameters, as PyTorch's `module.to(dtype)`; un-prepares.
-  /// Throws: DTypeError unless `dtype` is f32, f16 or bf16.
-  void to(DType dtype);
-  /// The type of the parameters, which inputs must share; nothing if there are no parameters.
+  /// Converts the floating-point parameters, as PyTorch's `module.to(dtype)`, all or none; un-prepares.
+  /// Throws: DTypeError unless `dtype` is f32, f16 or bf16, or if a finite value would become infinite.
+  void to(DType dtype, ConversionOptions options = {});
+  /// The type that inputs must have, f32 until `to` changes it, and that the parameters have, except those
+  /// that BatchNorm2d keeps in f32; nothing if there are no parameters.
   std::optional<DType> dtype() const;
 
   /// Uploads the weights to the context's device and packs them for its kernels, once.
@@ -58,7 +78,7 @@ class Module {
   /// a value; DeviceError, CudaError; std::bad_alloc.
   void prepare(ExecutionContext& ctx);
   /// True between `prepare` and whatever un-prepares.
-  bool prepared() const { return prepared_on_.has_value(); }
+  bool prepared() const { return intact_.get() && prepared_on_.has_value(); }
   /// Throws StateError or DeviceError unless the module is prepared for this context.
   void check_prepared(const ExecutionContext& ctx) const;
 
@@ -74,6 +94,14 @@ class Module {
   /// Which kernel would run for an input like `x`, and why the others would not.
   virtual std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const;
 
+  /// The network as PyTorch's `print(net)` shows it, and the number of its parameters.
+  std::string to_string(ToStringOptions options = {}) const;
+  /// What stands between the parentheses of to_string: the options, as PyTorch's `extra_repr`. One line, or
+  /// more.
+  virtual std::string extra_repr() const { return {}; }
+  /// Elements of all parameters, children's included; buffers and counters are none.
+  std::int64_t parameter_count() const;
+
   /// True if forward_into may be given the same memory as x and y.
   virtual bool runs_in_place() const { return false; }
 
@@ -83,19 +111,32 @@ class Module {
  protected:
   /// `type_name` is the class's, as messages show it.
   explicit Module(std::string type_name) : type_name_(std::move(type_name)), display_name_(type_name_) {}
+  /// Moves; layers and networks have theirs by default. What was moved from throws StateError when it is
+  /// prepared or run.
+  Module(Module&&) noexcept = default;
+  /// The same; what this module held is gone.
+  Module& operator=(Module&&) noexcept = default;
 
-  using ParameterId = std::size_t;  ///< Which parameter of a module, as register_parameter returns it.
+  /// Which parameter of a module, as register_parameter returns it.
+  using ParameterId = std::size_t;
   /// Declares a floating-point parameter, filled with `initial` until it is loaded or initialized.
+  /// Throws: ArgumentError if the name is empty, taken, or contains a dot.
   ParameterId register_parameter(std::string name, const Shape& shape, double initial = 0.0);
+  /// The same for what is loaded and saved like a parameter, but was not learnt by one (`running_mean`): it
+  /// does not count as a parameter.
+  ParameterId register_buffer(std::string name, const Shape& shape, double initial = 0.0);
+  /// Keeps a parameter f32 whatever the module's dtype: for what 16 bits cannot hold, such as variances.
+  /// Throws: ArgumentError if there is none.
+  void keep_in_f32(ParameterId id);
   /// Declares an i64 scalar that is loaded and saved but never used (`num_batches_tracked`); may be missing.
   void register_counter(std::string name);
   /// Takes a child under `name`. The reference stays valid when this module moves.
   /// Throws: ArgumentError if the name is empty, taken, or contains a dot.
   Module& register_module(std::string name, std::unique_ptr<Module> child);
 
-  /// The parameter as loaded, on the CPU.
-  const Tensor& parameter(ParameterId id) const { return parameters_[id].value; }
-  /// The parameter on the device that the module is prepared for.
+  /// The parameter as loaded, on the CPU. Throws: ArgumentError if there is none.
+  const Tensor& parameter(ParameterId id) const { return registered(id).value; }
+  /// The parameter on the device that the module is prepared for. Throws: ArgumentError if there is none.
   ConstTensorView device_parameter(ParameterId id) const;
 
   /// An undefined tensor for a run's output. Throws: CudaError naming this module.
@@ -114,10 +155,18 @@ class Module {
     Tensor on_device;  // filled by prepare on a GPU
     double initial = 0.0;
     bool counter = false;
-    bool has_value = false;  // loaded or initialized
+    bool buffer = false;
+    bool always_f32 = false;  // whatever the module's dtype
+    bool loaded = false;
+    bool initialized = false;
   };
 
-  void check_values() const;
+  const Parameter& registered(ParameterId id) const;
+  void check_new_name(const char* what, const std::string& name) const;
+  void check_intact() const;
+  std::int64_t own_parameter_count() const;
+  std::string representation(bool per_layer) const;
+  void check_loaded() const;
   void prepare_checked(ExecutionContext& ctx);
   /// Copies the parameters to the context's GPU, and waits for that.
   void upload(ExecutionContext& ctx);
@@ -143,14 +192,18 @@ class Module {
   /// This module's and then its children's, as state_dict() orders them.
   std::vector<Named<Module>> named_parameters();
   std::vector<Named<const Module>> named_parameters() const;
+  /// One for each of named_parameters().
+  std::vector<WantedEntry> wanted_entries() const;
   void set_path(std::string path);
   void unprepare();
 
+  DType dtype_ = DType::f32;
   std::string type_name_;
   std::string display_name_;
   std::string path_;
   std::vector<Parameter> parameters_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+  ResetOnMove<bool> intact_ = true;
   std::optional<Device> prepared_on_;
   Precision prepared_precision_ = Precision::fp32;
 };

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <upconv/framework/conversion.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/load_compare.h>
 #include <upconv/framework/message.h>
@@ -17,6 +18,38 @@ bool is_finite(const Tensor& tensor) {
     return std::ranges::all_of(tensor.data<T>(),
                                [](T value) { return std::isfinite(static_cast<double>(value)); });
   });
+}
+
+/// Adds to the report what is wrong with, or was lost from, the values of `stored` as a parameter holds them.
+void check_values(const std::string& name, const Tensor& stored, const Tensor& value,
+                  const LoadOptions& options, LoadReport& report) {
+  const ConversionLoss loss = conversion_loss(stored, value);
+  if (loss.overflowed > 0 && !options.allow_overflow) {
+    report.mismatched.push_back(message(name, ": ", overflow_text(loss, value.spec()), ": ",
+                                        value.dtype() == DType::f16
+                                            ? "keep the module in bf16 or f32"
+                                            : "scale the weights before they are stored",
+                                        ", or load infinities with {.allow_overflow = true}"));
+  } else if (options.require_finite && !is_finite(value)) {
+    report.mismatched.push_back(message(name, " holds NaN or infinity"));
+  }
+  if (loss.vanished > 0) {
+    report.notes.push_back(message(name, ": ", loss.vanished, " of ", value.numel(),
+                                   loss.vanished == 1 ? " values is" : " values are", " too small for ",
+                                   value.dtype(), " and became zero"));
+  }
+}
+
+/// The number in `stored`, of whatever type and however many dimensions. No harm is done by one that a
+/// counter cannot hold (an infinity is what 65520 becomes in f16): `present` stays.
+Tensor counter_value(const std::string& name, const Tensor& stored, const Tensor& present,
+                     LoadReport& report) {
+  try {
+    return stored.to(DType::i64).reshape(present.shape());
+  } catch (const DTypeError& error) {
+    report.notes.push_back(message(name, ": ", error.what(), ": it is unused, and stays as it was"));
+    return present.clone();
+  }
 }
 
 }  // namespace
@@ -41,13 +74,17 @@ std::vector<Module::Named<const Module>> Module::named_parameters() const {
   return result;
 }
 
-LoadReport Module::compare(const std::vector<EntrySpec>& offered) const {
-  std::vector<WantedEntry> wanted;
+std::vector<WantedEntry> Module::wanted_entries() const {
+  std::vector<WantedEntry> result;
   for (const auto& named : named_parameters()) {
     const Parameter& parameter = named.parameter();
-    wanted.push_back({{named.name, parameter.value.shape(), parameter.value.dtype()}, parameter.counter});
+    result.push_back({{named.name, parameter.value.shape(), parameter.value.dtype()}, parameter.counter});
   }
-  return compare_entries(wanted, offered);
+  return result;
+}
+
+LoadReport Module::compare(const std::vector<EntrySpec>& offered) const {
+  return compare_entries(wanted_entries(), offered);
 }
 
 LoadReport Module::load(const StateDict& weights, LoadOptions options) {
@@ -57,31 +94,34 @@ LoadReport Module::load(const StateDict& weights, LoadOptions options) {
   LoadReport report = compare(offered);
   report.source = weights.source();
   report.notes.insert(report.notes.begin(), weights.notes().begin(), weights.notes().end());
-  if (options.require_finite) {
-    for (const auto& named : named_parameters()) {
-      const Parameter& parameter = named.parameter();
-      const Tensor* tensor = weights.find(named.name);
-      if (tensor == nullptr || !tensor->defined() || !is_floating(tensor->dtype()) || parameter.counter)
-        continue;
-      // As the parameter will hold it: a finite f64 may be infinite in f32.
-      if (!is_finite(tensor->to(parameter.value.dtype())))
-        report.mismatched.push_back(message(named.name, " holds NaN or infinity"));
+
+  // Convert everything before anything is assigned, so that a refused value or running out of memory leaves
+  // the module whole.
+  const std::vector<Named<Module>> all = named_parameters();
+  const std::vector<WantedEntry> wanted = wanted_entries();
+  std::vector<std::pair<Parameter*, Tensor>> staged;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Named<Module>& named = all[i];
+    Parameter& parameter = named.parameter();
+    const Tensor* tensor = weights.find(named.name);
+    if (tensor == nullptr || !fits(wanted[i], {named.name, tensor->shape(), tensor->dtype()})) continue;
+    if (parameter.counter) {
+      staged.emplace_back(&parameter, counter_value(named.name, *tensor, parameter.value, report));
+      continue;
     }
+    Tensor value = tensor->to(parameter.value.dtype());
+    check_values(named.name, *tensor, value, options, report);
+    staged.emplace_back(&parameter, std::move(value));
   }
   if (report.has_errors(options.strict)) {
     throw LoadError(message("cannot load weights into ", display_name(), "\n", report.to_string()));
   }
-
-  // Convert everything before anything is assigned, so that running out of memory leaves the module whole.
-  std::vector<std::pair<Parameter*, Tensor>> staged;
-  for (const auto& named : named_parameters()) {
-    Parameter& parameter = named.parameter();
-    if (const Tensor* tensor = weights.find(named.name))
-      staged.emplace_back(&parameter, tensor->to(parameter.value.dtype()));
-  }
   for (auto& [parameter, value] : staged) {
     parameter->value = std::move(value);
-    parameter->has_value = true;
+    parameter->loaded = true;
+  }
+  for (const Named<Module>& named : all) {
+    if (!named.parameter().counter && !named.parameter().loaded) report.kept_initial.push_back(named.name);
   }
   unprepare();
   return report;
@@ -105,7 +145,8 @@ void Module::initialize(std::uint64_t seed) {
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     all[i].parameter().value = std::move(staged[i]);
-    all[i].parameter().has_value = true;
+    all[i].parameter().initialized = true;
+    all[i].parameter().loaded = false;
   }
   unprepare();
 }
@@ -124,21 +165,38 @@ std::vector<EntrySpec> Module::entries() const {
   return result;
 }
 
-void Module::to(DType dtype) {
+void Module::to(DType dtype, ConversionOptions options) {
   if (!is_compute_dtype(dtype)) {
     throw DTypeError(message(display_name(), ": parameters can be f32, f16 or bf16, not ", dtype));
   }
-  for (const auto& named : named_parameters()) {
-    Parameter& parameter = named.parameter();
-    if (!parameter.counter) parameter.value = parameter.value.to(dtype);
+  const std::vector<Named<Module>> all = named_parameters();
+  std::vector<Tensor> staged;
+  std::string problems;
+  for (const auto& named : all) {
+    const Parameter& parameter = named.parameter();
+    const bool stays = parameter.counter || parameter.always_f32 || parameter.value.dtype() == dtype;
+    staged.push_back(stays ? Tensor() : parameter.value.to(dtype));
+    if (stays || options.allow_overflow) continue;
+    const ConversionLoss loss = conversion_loss(parameter.value, staged.back());
+    if (loss.overflowed > 0)
+      problems += message("\n  ", named.name, ": ", overflow_text(loss, staged.back().spec()));
+  }
+  if (!problems.empty()) {
+    throw DTypeError(message(display_name(), " does not fit ", dtype, problems, "\nkeep it in ",
+                             dtype == DType::f16 ? "bf16 or f32" : "f32",
+                             ", or convert to infinities with to(DType::", dtype,
+                             ", {.allow_overflow = true})"));
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].owner->dtype_ = dtype;
+    if (staged[i].defined()) all[i].parameter().value = std::move(staged[i]);
   }
   unprepare();
 }
 
 std::optional<DType> Module::dtype() const {
-  for (const Parameter& parameter : parameters_) {
-    if (!parameter.counter) return parameter.value.dtype();
-  }
+  if (std::ranges::any_of(parameters_, [](const Parameter& parameter) { return !parameter.counter; }))
+    return dtype_;
   for (const auto& [name, child] : children_) {
     if (const auto dtype = child->dtype()) return dtype;
   }

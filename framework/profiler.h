@@ -1,5 +1,7 @@
 #pragma once
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// Names what the calling thread does in a scope, for profilers: an NVTX range where upconv was built with

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// A stream of random numbers that depends on a seed and a name alone: the same on every platform, and

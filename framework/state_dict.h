@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <upconv/framework/load_report.h>
+#include <upconv/framework/names.h>
 #include <upconv/framework/tensor.h>
 
 namespace upconv {
@@ -14,9 +16,19 @@ namespace upconv {
 /// silently.
 class StateDict {
  public:
-  using Entry = std::pair<std::string, Tensor>;  ///< Name and tensor.
+  /// Name and tensor.
+  using Entry = std::pair<std::string, Tensor>;
 
-  /// Appends an entry. Throws: ArgumentError if the name is empty or already there.
+  /// No entries.
+  StateDict() = default;
+  /// Takes the entries over.
+  StateDict(StateDict&&) = default;
+  /// Takes the entries over; its own are gone.
+  StateDict& operator=(StateDict&&) = default;
+  StateDict(const StateDict&) = delete;             // no silent copies: write std::move(weights)
+  StateDict& operator=(const StateDict&) = delete;  // no silent copies: write std::move(weights)
+
+  /// Appends an entry. Throws: ArgumentError if the name is empty or already there, or the tensor undefined.
   void insert(std::string name, Tensor tensor);
   /// True if there is an entry of this name.
   bool contains(std::string_view name) const { return find(name) != nullptr; }
@@ -25,18 +37,24 @@ class StateDict {
   /// Throws: ArgumentError, naming the nearest entry, if there is none.
   const Tensor& at(std::string_view name) const;
 
-  std::size_t size() const { return entries_.size(); }  ///< Number of entries.
-  bool empty() const { return entries_.empty(); }       ///< True without entries.
-  auto begin() const { return entries_.begin(); }       ///< The entries, in the order they were inserted.
-  auto end() const { return entries_.end(); }           ///< Behind the last entry.
+  /// Number of entries.
+  std::size_t size() const { return entries_.size(); }
+  /// True without entries.
+  bool empty() const { return entries_.empty(); }
+  /// The entries, in the order they were inserted.
+  auto begin() const { return entries_.begin(); }
+  /// Behind the last entry.
+  auto end() const { return entries_.end(); }
 
   /// Where the entries came from, such as a file name, for messages; may be empty.
   const std::string& source() const { return source_; }
-  void set_source(std::string source) { source_ = std::move(source); }  ///< Says where the entries came from.
+  /// Says where the entries came from.
+  void set_source(std::string source) { source_ = std::move(source); }
 
   /// What the reader changed on the way, such as a stripped prefix; copied into the LoadReport.
   const std::vector<std::string>& notes() const { return notes_; }
-  void add_note(std::string note) { notes_.push_back(std::move(note)); }  ///< Adds a sentence to `notes()`.
+  /// Adds a sentence to `notes()`.
+  void add_note(std::string note) { notes_.push_back(std::move(note)); }
 
  private:
   struct Hash {
@@ -56,33 +74,5 @@ struct EntrySpec {
   Shape shape;               ///< Sizes.
   DType dtype = DType::f32;  ///< Type of the elements.
 };
-
-/// Options of Module::load and load_hdf5.
-struct LoadOptions {
-  /// As PyTorch's `strict`: missing and unexpected names are errors. Without it they are only reported; an
-  /// entry of the wrong shape or type is an error either way.
-  bool strict = true;
-  bool require_finite = false;  ///< Refuse weights that hold NaN or infinity.
-};
-
-/// The outcome of comparing a weight file with a module: every difference, not just the first.
-struct LoadReport {
-  std::string source;  ///< File, if known.
-  std::vector<std::string>
-      missing;  ///< Wanted by the module, not in the file; with the nearest name offered.
-  std::vector<std::string> unexpected;  ///< In the file, unknown to the module.
-  std::vector<std::string> mismatched;  ///< Wrong shape, type or value; full sentences.
-  std::vector<std::string> notes;       ///< Harmless: narrowed types, stripped prefixes.
-
-  bool has_errors(bool strict) const;  ///< True if something keeps the weights from being loaded.
-  /// The whole report as text, one finding a line; empty if there is nothing to tell.
-  std::string to_string() const;
-};
-
-/// The candidate closest to `name` by edit distance, or "" if none is close enough to be what was meant.
-std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
-
-/// `name` fit for a message: control characters and non-ASCII bytes escaped, the middle of long names elided.
-std::string printable(std::string_view name);
 
 }  // namespace upconv

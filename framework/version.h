@@ -3,6 +3,8 @@
 #include <compare>
 #include <string_view>
 
+#include <upconv/framework/language.h>
+
 namespace upconv {
 
 /// A version of upconv, in the order of Semantic Versioning: 0.2.0 stands before 0.10.0.

@@ -23,6 +23,12 @@ struct Activation {
   ConstTensorView slopes = {};                 ///< prelu: [1] or [C], of x's type, on x's device.
 };
 
+/// Throws unless kernels can apply `activation` to `channels` channels of this type and device: ArgumentError
+/// if the kind is none of the enumerators, or prelu has no slopes; ShapeError, DTypeError or DeviceError if
+/// its slopes do not fit. `layer` is named in the message.
+void check_activation(ModuleName layer, const Activation& activation, std::int64_t channels, DType dtype,
+                      Device device);
+
 /// y = activation(x) over [outer, channels, inner]; prelu's slope goes by the channel.
 struct ActivationProblem {
   ActivationKind kind = ActivationKind::relu;  ///< Which function.
@@ -35,6 +41,10 @@ struct ActivationProblem {
   /// "relu_o8c32i4096_f32"
   std::string to_string() const;
 };
+
+/// Throws ArgumentError, ShapeError or DTypeError unless the problem makes sense: a known kind, sizes whose
+/// product stays within 64 bits, one slope or one for each channel, a type that layers compute on.
+void validate(const ActivationProblem& problem);
 
 /// The operands of one call, all on the context's device.
 struct ActivationOperands {
@@ -49,8 +59,9 @@ using ActivationRow = KernelRow<ActivationProblem, ActivationOperands>;
 /// The ordered table of a device type.
 std::span<const ActivationRow> activation_rows(Device::Type type);
 
-/// Selects a row and runs it. Shapes and types are the caller's to have checked.
-void activation(const ActivationProblem& problem, const ActivationOperands& operands, std::string_view layer,
+/// Checks the operands, selects a row and runs it; nothing runs if there are no elements. Throws: as
+/// validate, check_operand, check_activation and run do.
+void activation(const ActivationProblem& problem, const ActivationOperands& operands, ModuleName layer,
                 ExecutionContext& ctx);
 
 }  // namespace upconv::kernels

@@ -21,6 +21,10 @@ struct ChannelAffineProblem {
   std::string to_string() const;
 };
 
+/// Throws ShapeError or DTypeError unless the problem makes sense: sizes whose product stays within 64 bits,
+/// a type that layers compute on.
+void validate(const ChannelAffineProblem& problem);
+
 /// The operands of one call, all on the context's device.
 struct ChannelAffineOperands {
   ConstTensorView x;      ///< [outer, channels, inner]
@@ -35,8 +39,9 @@ using ChannelAffineRow = KernelRow<ChannelAffineProblem, ChannelAffineOperands>;
 /// The ordered table of a device type.
 std::span<const ChannelAffineRow> channel_affine_rows(Device::Type type);
 
-/// Selects a row and runs it. Shapes and types are the caller's to have checked.
+/// Checks the operands, selects a row and runs it; nothing runs if there are no elements. Throws: as
+/// validate, check_operand and run do.
 void channel_affine(const ChannelAffineProblem& problem, const ChannelAffineOperands& operands,
-                    std::string_view layer, ExecutionContext& ctx);
+                    ModuleName layer, ExecutionContext& ctx);
 
 }  // namespace upconv::kernels

@@ -3,12 +3,14 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/cpu/tables.h>
 #include <upconv/kernels/cuda/tables.h>
+#include <upconv/kernels/operands.h>
 
 namespace upconv::kernels {
 
@@ -22,6 +24,7 @@ std::int64_t output_size(bool transposed, std::int64_t input, std::int64_t kerne
                          std::int64_t pad, std::int64_t output_pad, std::int64_t dilation) {
   const std::int64_t extent = dilation * (kernel - 1) + 1;
   if (transposed) return (input - 1) * stride - 2 * pad + extent + output_pad;
+  if (stride == 0) return 0;
   const std::int64_t room = input + 2 * pad - extent;
   return room < 0 ? 0 : room / stride + 1;
 }
@@ -66,6 +69,35 @@ class Reader {
 
 constexpr std::array kPaddingModes = {PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate};
 
+/// What a problem string can end with.
+constexpr std::array kTypes = {std::pair(DType::f32, Precision::fp32), std::pair(DType::f32, Precision::tf32),
+                               std::pair(DType::f16, Precision::fp32),
+                               std::pair(DType::bf16, Precision::fp32)};
+
+void check_mode(PaddingMode mode) {
+  switch (mode) {
+    case PaddingMode::zeros:
+    case PaddingMode::reflect:
+    case PaddingMode::replicate:
+      return;
+  }
+  throw ArgumentError(
+      message("PaddingMode(", static_cast<int>(mode), ") is no padding mode: use one of the enumerators"));
+}
+
+/// The packed weight is opaque, but it has one size on the CPU, and none or some on a GPU.
+void check_packed(const ConvProblem& problem, ConstTensorView packed, ModuleName layer, Device device) {
+  switch (device.type()) {
+    case Device::Type::cpu:
+      return check_operand(layer, "packed weight", packed, cpu::packed_weight_spec(problem));
+    case Device::Type::cuda:
+      if (packed.defined())
+        check_operand(layer, "packed weight", packed, packed.numel(), problem.dtype, device);
+      return;
+  }
+  throw_invalid(device.type());
+}
+
 }  // namespace
 
 std::string_view name_of(PaddingMode mode) {
@@ -107,8 +139,7 @@ std::string ConvProblem::to_string() const {
       transposed ? message("op", output_pad_h, 'x', output_pad_w) : std::string(name_of(padding_mode));
   return message('n', n, "ci", ci, "ih", ih, "iw", iw, "co", co, "kh", kh, "kw", kw, "_s", stride_h, 'x',
                  stride_w, "_p", pad_h, 'x', pad_w, '_', middle, "_d", dilation_h, 'x', dilation_w, "_g",
-                 groups, '_', dtype == DType::f32 && precision == Precision::tf32 ? "tf32" : name_of(dtype),
-                 finite_weight ? "" : "_nonfinite");
+                 groups, '_', name_of(dtype, precision), finite_weight ? "" : "_nonfinite");
 }
 
 ConvProblem ConvProblem::parse(std::string_view text) {
@@ -139,15 +170,11 @@ ConvProblem ConvProblem::parse(std::string_view text) {
   read_pair("_d", problem.dilation_h, problem.dilation_w);
   reader.read("_g", problem.groups);
   reader.expect("_");
-  if (reader.take("tf32")) {
-    problem.precision = Precision::tf32;
-  } else if (reader.take("f16")) {
-    problem.dtype = DType::f16;
-  } else if (reader.take("bf16")) {
-    problem.dtype = DType::bf16;
-  } else {
-    reader.expect("f32");
-  }
+  const auto type =
+      std::ranges::find_if(kTypes, [&](const auto& t) { return reader.take(name_of(t.first, t.second)); });
+  if (type == kTypes.end()) reader.fail("expected f32, tf32, f16 or bf16");
+  problem.dtype = type->first;
+  problem.precision = type->second;
   problem.finite_weight = !reader.take("_nonfinite");
   reader.finish();
   validate(problem);
@@ -182,6 +209,7 @@ void validate_layer(const ConvProblem& p) {
     throw ArgumentError(message("out_channels must be divisible by groups, got ", p.co, " and ", p.groups));
   }
   static_cast<void>(p.weight_shape());  // throws if the count overflows
+  check_mode(p.padding_mode);
   if (!p.transposed) {
     if (p.output_pad_h != 0 || p.output_pad_w != 0)
       throw ArgumentError("output_padding belongs to ConvTranspose2d");
@@ -205,7 +233,8 @@ void validate(const ConvProblem& p) {
   check_range("batch size", p.n, 0);
   if (p.ih == 0 || p.iw == 0) {
     throw ShapeError(
-        message("Only zero batch or zero channel inputs are supported, but got input shape: ", p.x_shape()));
+        message("an image needs at least one pixel, and only the batch may be 0, but got input shape: ",
+                p.x_shape()));
   }
   check_range("input height", p.ih, 1);
   check_range("input width", p.iw, 1);
@@ -234,11 +263,29 @@ void validate(const ConvProblem& p) {
 }
 
 std::span<const ConvRow> convolution_rows(Device::Type type) {
-  return type == Device::Type::cuda ? cuda::convolution_rows() : cpu::convolution_rows();
+  switch (type) {
+    case Device::Type::cpu:
+      return cpu::convolution_rows();
+    case Device::Type::cuda:
+      return cuda::convolution_rows();
+  }
+  throw_invalid(type);
 }
 
-void convolution(const ConvProblem& problem, const ConvOperands& operands, std::string_view layer,
+void convolution(const ConvProblem& problem, const ConvOperands& operands, ModuleName layer,
                  ExecutionContext& ctx) {
+  validate(problem);
+  const auto check = [&](std::string_view what, ConstTensorView view, const Shape& shape) {
+    check_operand(layer, what, view, {shape, problem.dtype, ctx.device()});
+  };
+  check("input", operands.x, problem.x_shape());
+  check("weight", operands.weight, problem.weight_shape());
+  check_packed(problem, operands.packed_weight, layer, ctx.device());
+  if (operands.bias.defined()) check("bias", operands.bias, {problem.co});
+  check("output", operands.y, problem.y_shape());
+  check_overlap(layer, operands.x, operands.y, false);
+  check_activation(layer, operands.activation, problem.co, problem.dtype, ctx.device());
+  if (operands.y.numel() == 0) return;
   run(problem.op(), convolution_rows(ctx.device().type()), problem, operands, layer, ctx);
 }
 
@@ -249,14 +296,23 @@ bool is_finite(const ConstTensorView& weight) {
     return is_finite(host);
   }
   return visit_dtype(weight.dtype(), [&]<class T>(std::type_identity<T>) {
-    const auto* values = static_cast<const T*>(weight.raw());
-    return std::all_of(values, values + weight.numel(),
-                       [](T value) { return std::isfinite(static_cast<double>(value)); });
+    return std::ranges::all_of(weight.data<T>(),
+                               [](T value) { return std::isfinite(static_cast<double>(value)); });
   });
 }
 
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
-  return device.is_cuda() ? cuda::pack_weight(problem, weight, device) : cpu::pack_weight(problem, weight);
+  validate_layer(problem);
+  check_operand(problem.op(), "weight", weight, {problem.weight_shape(), problem.dtype, weight.device()});
+  switch (device.type()) {
+    case Device::Type::cpu:
+      if (!weight.device().is_cpu())
+        throw DeviceError(message(problem.op(), ": weight expected on cpu, got ", weight.spec()));
+      return cpu::pack_weight(problem, weight);
+    case Device::Type::cuda:
+      return cuda::pack_weight(problem, weight, device);
+  }
+  throw_invalid(device.type());
 }
 
 }  // namespace upconv::kernels

@@ -46,14 +46,21 @@ struct ConvProblem {
   /// only then the same as having no product there.
   bool finite_weight = true;
 
-  std::int64_t oh() const;                                   ///< Height of the output.
-  std::int64_t ow() const;                                   ///< Width of the output.
-  std::int64_t ci_per_group() const { return ci / groups; }  ///< Input channels of one group.
-  std::int64_t co_per_group() const { return co / groups; }  ///< Output channels of one group.
+  // What follows means something if `validate` accepts the problem.
+  /// Height of the output.
+  std::int64_t oh() const;
+  /// Width of the output.
+  std::int64_t ow() const;
+  /// Input channels of one group.
+  std::int64_t ci_per_group() const { return groups == 0 ? 0 : ci / groups; }
+  /// Output channels of one group.
+  std::int64_t co_per_group() const { return groups == 0 ? 0 : co / groups; }
   /// [Ci, Co/groups, KH, KW] if transposed, else [Co, Ci/groups, KH, KW].
   Shape weight_shape() const;
-  Shape x_shape() const { return {n, ci, ih, iw}; }      ///< [N, Ci, IH, IW]
-  Shape y_shape() const { return {n, co, oh(), ow()}; }  ///< [N, Co, OH, OW]
+  /// [N, Ci, IH, IW]
+  Shape x_shape() const { return {n, ci, ih, iw}; }
+  /// [N, Co, OH, OW]
+  Shape y_shape() const { return {n, co, oh(), ow()}; }
   /// Floating-point operations, two a product; padding counts, as in PyTorch's counter.
   double flops() const;
 
@@ -66,7 +73,8 @@ struct ConvProblem {
   /// The inverse of to_string. Throws: ArgumentError on any other text.
   static ConvProblem parse(std::string_view text);
 
-  friend bool operator==(const ConvProblem&, const ConvProblem&) = default;  ///< Equal in every field.
+  /// Equal in every field.
+  friend bool operator==(const ConvProblem&, const ConvProblem&) = default;
 };
 
 /// Throws ArgumentError, in PyTorch's words, unless a layer with these channels, kernel, strides and groups
@@ -88,20 +96,24 @@ struct ConvOperands {
   TensorView y;                   ///< [N, Co, OH, OW]
 };
 
-using ConvRow = KernelRow<ConvProblem, ConvOperands>;  ///< One implementation.
+/// One implementation.
+using ConvRow = KernelRow<ConvProblem, ConvOperands>;
 
 /// The ordered table of a device type; one for both kinds of convolution, which share their engine.
 std::span<const ConvRow> convolution_rows(Device::Type type);
 
-/// Selects a row and runs it. The problem is validated and the operands fit it.
-void convolution(const ConvProblem& problem, const ConvOperands& operands, std::string_view layer,
+/// Checks the operands, selects a row and runs it; nothing runs if y has no elements. Throws: as validate,
+/// check_operand, check_activation and run do.
+void convolution(const ConvProblem& problem, const ConvOperands& operands, ModuleName layer,
                  ExecutionContext& ctx);
 
 /// Whether no element of a weight, on any device, is infinite or NaN. Looked at once, at prepare.
+/// Throws: ArgumentError if it is undefined.
 bool is_finite(const ConstTensorView& weight);
 
 /// Packs a weight for the kernels of `device`, once, at prepare. `problem` gives channels, kernel, groups and
-/// type; its image size does not matter. The layout is written down in convolution_pack.h.
+/// type; its image size does not matter. The layout is written down in convolution_pack.h. Throws: as
+/// validate_layer; as check_operand if the weight does not fit.
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);
 
 }  // namespace upconv::kernels

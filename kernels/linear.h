@@ -28,6 +28,10 @@ struct LinearProblem {
   std::string to_string() const;
 };
 
+/// Throws ShapeError or DTypeError unless the problem makes sense: sizes that 64 bits can count in every
+/// operand, a type that layers compute on.
+void validate(const LinearProblem& problem);
+
 /// The operands of one call, all on the context's device.
 struct LinearOperands {
   ConstTensorView x;       ///< [rows, in_features]
@@ -42,8 +46,9 @@ using LinearRow = KernelRow<LinearProblem, LinearOperands>;
 /// The ordered table of a device type.
 std::span<const LinearRow> linear_rows(Device::Type type);
 
-/// Selects a row and runs it. Shapes and types are the caller's to have checked.
-void linear(const LinearProblem& problem, const LinearOperands& operands, std::string_view layer,
+/// Checks the operands, selects a row and runs it; nothing runs if y has no elements. Throws: as validate,
+/// check_operand and run do.
+void linear(const LinearProblem& problem, const LinearOperands& operands, ModuleName layer,
             ExecutionContext& ctx);
 
 }  // namespace upconv::kernels

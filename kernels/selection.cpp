@@ -27,7 +27,13 @@ std::string_view forced_kernel(std::string_view op, const ExecutionContext& ctx)
 }
 
 std::string_view instruction_set(Device device) {
-  return device.is_cpu() ? cpu::simd_target() : std::string_view();
+  switch (device.type()) {
+    case Device::Type::cpu:
+      return cpu::simd_target();
+    case Device::Type::cuda:
+      return {};
+  }
+  throw_invalid(device.type());
 }
 
 }  // namespace upconv::kernels

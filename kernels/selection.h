@@ -32,7 +32,7 @@ struct KernelRow {
   Verdict (*supports)(const Problem& problem, const DeviceCaps& caps);
   /// Scratch bytes that launch takes from the context's workspace.
   std::size_t (*workspace_bytes)(const Problem& problem, const ExecutionContext& ctx);
-  /// Computes the problem; on a GPU, queues it in the context's stream.
+  /// Runs on what the operator has validated and checked; it checks nothing itself.
   void (*launch)(const Problem& problem, const Operands& operands, ExecutionContext& ctx);
 };
 
@@ -45,10 +45,12 @@ std::string_view forced_kernel(std::string_view op, const ExecutionContext& ctx)
 std::string_view instruction_set(Device device);
 
 /// First row that supports the problem, or the forced one. Pure: the same arguments give the same row.
-/// Throws: ArgumentError if the forced row is unknown or does not fit; DeviceError if no row fits.
+/// Throws: as validate(problem); ArgumentError if the forced row is unknown or does not fit; DeviceError if
+/// no row fits.
 template <class Row, class Problem>
 const Row& select(std::string_view op, std::span<const Row> rows, const Problem& problem,
                   const DeviceCaps& caps, std::string_view forced) {
+  validate(problem);
   for (const Row& row : rows) {
     if (!forced.empty() && row.name != forced) continue;
     const Verdict verdict = row.supports(problem, caps);
@@ -69,10 +71,11 @@ const Row& select(std::string_view op, std::span<const Row> rows, const Problem&
 }
 
 /// Selects the row for the problem, tells the trace sink, and launches it, in a profiler's range of its name.
-/// Throws as select and launch do; a CudaError names layer, kernel and problem.
+/// The operands are checked. Throws as select and launch do; a CudaError names layer, kernel and problem.
 template <class Row, class Problem, class Operands>
 void run(std::string_view op, std::span<const Row> rows, const Problem& problem, const Operands& operands,
-         std::string_view layer, ExecutionContext& ctx) {
+         ModuleName layer, ExecutionContext& ctx) {
+  ctx.check_usable();
   const Row& row = select(op, rows, problem, ctx.caps(), forced_kernel(op, ctx));
   if (ctx.trace()) ctx.trace()({layer, problem.to_string(), row.name});
   const ProfilerRange range(row.name.data());
@@ -85,9 +88,11 @@ void run(std::string_view op, std::span<const Row> rows, const Problem& problem,
 }
 
 /// The table for this problem, a line a row: the one that runs, those that could, and why the others cannot.
+/// Throws: as validate(problem).
 template <class Row, class Problem>
 std::string explain(std::string_view op, std::span<const Row> rows, const Problem& problem,
                     const ExecutionContext& ctx) {
+  validate(problem);
   const std::string_view forced = forced_kernel(op, ctx);
   const std::string_view instructions = instruction_set(ctx.device());
   std::string text = message(op, ' ', problem.to_string(), " on ", ctx.device(),

@@ -3,6 +3,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/activation.h>
+#include <upconv/layers/python_repr.h>
 
 namespace upconv {
 
@@ -22,11 +23,19 @@ TensorSpec ActivationLayer::output_spec(const TensorSpec& x) const {
 
 kernels::ActivationProblem ActivationLayer::problem_for(const TensorSpec& x) const {
   kernels::ActivationProblem problem{.kind = kind_, .inner = x.shape.numel(), .dtype = x.dtype};
-  if (kind_ == kernels::ActivationKind::prelu) {
-    problem.slopes = activation().slopes.numel();
-    problem.channels = channels_of(x.shape);
-    problem.outer = x.shape.rank() < 2 ? 1 : x.shape[0];
-    problem.inner = x.shape.numel() / std::max<std::int64_t>(problem.outer * problem.channels, 1);
+  switch (kind_) {
+    case kernels::ActivationKind::prelu:
+      problem.slopes = activation().slopes.numel();
+      problem.channels = channels_of(x.shape);
+      problem.outer = problem.inner == 0 || x.shape.rank() < 2 ? 1 : x.shape[0];
+      problem.inner /= std::max<std::int64_t>(problem.outer * problem.channels, 1);
+      break;
+    case kernels::ActivationKind::none:
+    case kernels::ActivationKind::relu:
+    case kernels::ActivationKind::leaky_relu:
+    case kernels::ActivationKind::sigmoid:
+    case kernels::ActivationKind::tanh:
+      break;
   }
   return problem;
 }
@@ -39,9 +48,7 @@ std::string ActivationLayer::explain(const TensorSpec& x, const ExecutionContext
 }
 
 void ActivationLayer::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  if (x.numel() == 0) return;
-  kernels::activation(problem_for(x.spec()), {.x = x, .activation = activation(), .y = y}, display_name(),
-                      ctx);
+  kernels::activation(problem_for(x.spec()), {.x = x, .activation = activation(), .y = y}, name(), ctx);
 }
 
 LeakyReLU::LeakyReLU(const LeakyReLUOptions& options)
@@ -49,6 +56,10 @@ LeakyReLU::LeakyReLU(const LeakyReLUOptions& options)
 
 kernels::Activation LeakyReLU::activation() const {
   return {.kind = kind(), .negative_slope = static_cast<float>(options_.negative_slope)};
+}
+
+std::string LeakyReLU::extra_repr() const {
+  return "negative_slope=" + python_repr(options_.negative_slope);
 }
 
 PReLU::PReLU(const PReLUOptions& options)
@@ -72,6 +83,10 @@ TensorSpec PReLU::output_spec(const TensorSpec& x) const {
 
 kernels::Activation PReLU::activation() const {
   return {.kind = kind(), .slopes = device_parameter(weight_)};
+}
+
+std::string PReLU::extra_repr() const {
+  return message("num_parameters=", options_.num_parameters);
 }
 
 bool PReLU::fits_epilogue(const Shape& x) const {

@@ -52,9 +52,14 @@ struct LeakyReLUOptions {
 /// x if x >= 0, else negative_slope * x. Source: torch.nn.LeakyReLU.
 class LeakyReLU : public ActivationLayer {
  public:
+  /// With PyTorch's defaults.
+  LeakyReLU() : LeakyReLU(LeakyReLUOptions{}) {}
+  /// The same, for `LeakyReLU({})`.
+  explicit LeakyReLU(NoOptions) : LeakyReLU() {}
   /// Throws: ArgumentError on impossible options.
-  explicit LeakyReLU(const LeakyReLUOptions& options = {});
+  explicit LeakyReLU(const LeakyReLUOptions& options);
   kernels::Activation activation() const override;
+  std::string extra_repr() const override;
 
  private:
   LeakyReLUOptions options_;
@@ -71,10 +76,15 @@ struct PReLUOptions {
 /// Source: torch.nn.PReLU.
 class PReLU : public ActivationLayer {
  public:
+  /// With PyTorch's defaults.
+  PReLU() : PReLU(PReLUOptions{}) {}
+  /// The same, for `PReLU({})`.
+  explicit PReLU(NoOptions) : PReLU() {}
   /// Throws: ArgumentError on impossible options.
-  explicit PReLU(const PReLUOptions& options = {});
+  explicit PReLU(const PReLUOptions& options);
   TensorSpec output_spec(const TensorSpec& x) const override;
   kernels::Activation activation() const override;
+  std::string extra_repr() const override;
   bool fits_epilogue(const Shape& x) const override;
 
  private:

@@ -4,13 +4,17 @@
 #include <upconv/framework/message.h>
 #include <upconv/kernels/channel_affine.h>
 #include <upconv/layers/batch_norm2d.h>
+#include <upconv/layers/image_hint.h>
+#include <upconv/layers/python_repr.h>
 
 namespace upconv {
 
 namespace {
 
 kernels::ChannelAffineProblem problem_for(const TensorSpec& x) {
-  return {.outer = x.shape[0], .channels = x.shape[1], .inner = x.shape[2] * x.shape[3], .dtype = x.dtype};
+  // Without elements the sizes may be such that their product is beyond 64 bits.
+  const std::int64_t inner = x.shape.numel() == 0 ? 0 : x.shape[2] * x.shape[3];
+  return {.outer = x.shape[0], .channels = x.shape[1], .inner = inner, .dtype = x.dtype};
 }
 
 }  // namespace
@@ -27,20 +31,25 @@ BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& options) : Module("BatchNorm2
   if (options.affine) {
     weight_ = register_parameter("weight", channels, 1.0);
     bias_ = register_parameter("bias", channels);
+    keep_in_f32(weight_);
+    keep_in_f32(bias_);
   }
-  running_mean_ = register_parameter("running_mean", channels);
-  running_var_ = register_parameter("running_var", channels, 1.0);
+  running_mean_ = register_buffer("running_mean", channels);
+  running_var_ = register_buffer("running_var", channels, 1.0);
+  keep_in_f32(running_mean_);
+  keep_in_f32(running_var_);
   register_counter("num_batches_tracked");
 }
 
 TensorSpec BatchNorm2d::output_spec(const TensorSpec& x) const {
   check_dtype(x);
   if (x.shape.rank() != 4)
-    throw ShapeError(
-        message(display_name(), ": expected 4D input (got ", x.shape.rank(), "D input), of shape ", x.shape));
+    throw ShapeError(message(display_name(), ": expected 4D input (got ", x.shape.rank(),
+                             "D input), of shape ", x.shape, image_hint(x.shape, options_.num_features)));
   if (x.shape[1] != options_.num_features) {
     throw ShapeError(message(display_name(), ": running_mean should contain ", x.shape[1], " elements not ",
-                             options_.num_features, ": the input is ", x.shape));
+                             options_.num_features, ": the input is ", x.shape,
+                             image_hint(x.shape, options_.num_features)));
   }
   return x;
 }
@@ -50,6 +59,12 @@ std::string BatchNorm2d::explain(const TensorSpec& x, const ExecutionContext& ct
   return message(display_name(), ": ",
                  kernels::explain("channel_affine", kernels::channel_affine_rows(ctx.device().type()),
                                   problem_for(x), ctx));
+}
+
+std::string BatchNorm2d::extra_repr() const {
+  return message(options_.num_features, ", eps=", python_repr(options_.eps),
+                 ", momentum=", python_repr(options_.momentum), ", affine=", python_repr(options_.affine),
+                 ", track_running_stats=", python_repr(options_.track_running_stats));
 }
 
 void BatchNorm2d::do_prepare(ExecutionContext& ctx) {
@@ -66,14 +81,13 @@ void BatchNorm2d::do_prepare(ExecutionContext& ctx) {
     shift.data<float>()[c] = static_cast<float>((options_.affine ? bias.data<double>()[c] : 0.0) -
                                                 mean.data<double>()[c] * factor);
   }
-  scale_ = ctx.device().is_cpu() ? std::move(scale) : scale.to(ctx.device());
-  shift_ = ctx.device().is_cpu() ? std::move(shift) : shift.to(ctx.device());
+  scale_ = std::move(scale).to(ctx.device());
+  shift_ = std::move(shift).to(ctx.device());
 }
 
 void BatchNorm2d::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  if (x.numel() == 0) return;
-  kernels::channel_affine(problem_for(x.spec()), {.x = x, .scale = scale_, .shift = shift_, .y = y},
-                          display_name(), ctx);
+  kernels::channel_affine(problem_for(x.spec()), {.x = x, .scale = scale_, .shift = shift_, .y = y}, name(),
+                          ctx);
 }
 
 }  // namespace upconv

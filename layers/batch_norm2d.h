@@ -18,7 +18,8 @@ struct BatchNorm2dOptions {
 
 /// Batch normalisation at inference: y = (x - running_mean) / sqrt(running_var + eps) * weight + bias, by
 /// channel. Shape: x and y [N,C,H,W]; weight, bias, running_mean, running_var [C]; num_batches_tracked [] is
-/// unused. DType: f32, f16, bf16, computed in f32. Execution: deterministic; may run in place. Throws:
+/// unused. DType: f32, f16, bf16, computed in f32; the parameters are f32 always, as under PyTorch's
+/// autocast, since variances leave the range of f16. Execution: deterministic; may run in place. Throws:
 /// ArgumentError on impossible options; ShapeError, DTypeError, DeviceError; StateError if not prepared.
 /// Source: torch.nn.BatchNorm2d in eval mode.
 class BatchNorm2d : public Module {
@@ -28,6 +29,7 @@ class BatchNorm2d : public Module {
 
   TensorSpec output_spec(const TensorSpec& x) const override;
   std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
+  std::string extra_repr() const override;
   bool runs_in_place() const override { return true; }
 
  private:

@@ -1,6 +1,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/convolution_layer.h>
+#include <upconv/layers/image_hint.h>
 #include <upconv/layers/initial_values.h>
 
 namespace upconv {
@@ -21,12 +22,13 @@ kernels::ConvProblem ConvolutionLayer::problem_for(const TensorSpec& x) const {
   const Shape& shape = x.shape;
   if (shape.rank() != 3 && shape.rank() != 4) {
     throw ShapeError(message(display_name(), ": Expected 3D (unbatched) or 4D (batched) input to ",
-                             layer_.op(), ", but got input of size: ", shape));
+                             layer_.op(), ", but got input of size: ", shape, image_hint(shape, layer_.ci)));
   }
   if (shape[-3] != layer_.ci) {
     throw ShapeError(message(display_name(), ": Given transposed=", layer_.transposed ? 1 : 0,
                              ", weight of size ", layer_.weight_shape(), ", expected input", shape,
-                             " to have ", layer_.ci, " channels, but got ", shape[-3], " channels instead"));
+                             " to have ", layer_.ci, " channels, but got ", shape[-3], " channels instead",
+                             image_hint(shape, layer_.ci)));
   }
   kernels::ConvProblem problem = layer_;
   problem.n = shape.rank() == 4 ? shape[0] : 1;
@@ -67,6 +69,22 @@ std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContex
       kernels::explain(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx));
 }
 
+std::string ConvolutionLayer::extra_repr() const {
+  const auto& p = layer_;
+  std::string text = message(p.ci, ", ", p.co, ", kernel_size=", Size2d(p.kh, p.kw),
+                             ", stride=", Size2d(p.stride_h, p.stride_w));
+  const auto unless = [&](Size2d usual, const char* name, Size2d value) {
+    if (value != usual) text += message(", ", name, '=', value);
+  };
+  unless(0, "padding", {p.pad_h, p.pad_w});
+  unless(1, "dilation", {p.dilation_h, p.dilation_w});
+  unless(0, "output_padding", {p.output_pad_h, p.output_pad_w});
+  if (p.groups != 1) text += message(", groups=", p.groups);
+  if (!has_bias_) text += ", bias=False";
+  if (p.padding_mode != PaddingMode::zeros) text += message(", padding_mode=", name_of(p.padding_mode));
+  return text;
+}
+
 void ConvolutionLayer::do_initialize(ParameterId, std::span<float> values, RandomStream& random) const {
   draw_uniform(values, parameter(weight_).shape(), random);
 }
@@ -93,14 +111,13 @@ void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::
 void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x,
                            const kernels::Activation& activation, TensorView y, ExecutionContext& ctx) const {
   problem.precision = ctx.precision();
-  if (y.numel() == 0) return;
   const kernels::ConvOperands operands{.x = x.reshape(problem.x_shape()),
                                        .weight = device_parameter(weight_),
                                        .packed_weight = packed_weight_,
                                        .bias = has_bias_ ? device_parameter(bias_) : ConstTensorView(),
                                        .activation = activation,
                                        .y = y.reshape(problem.y_shape())};
-  kernels::convolution(problem, operands, display_name(), ctx);
+  kernels::convolution(problem, operands, name(), ctx);
 }
 
 }  // namespace upconv

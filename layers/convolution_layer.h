@@ -16,9 +16,10 @@ class ConvolutionLayer : public Module {
   /// Input [N,Ci,IH,IW], or unbatched [Ci,IH,IW]. Throws: ShapeError, DTypeError, in PyTorch's words.
   TensorSpec output_spec(const TensorSpec& x) const override;
   std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
+  std::string extra_repr() const override;
 
   /// As forward_into, with an elementwise function applied to y on the way out; costs no extra pass over
-  /// memory.
+  /// memory. Throws: as forward_into, and as kernels::check_activation for `activation`.
   void forward_activated_into(ConstTensorView x, const kernels::Activation& activation, TensorView y,
                               ExecutionContext& ctx) const;
 

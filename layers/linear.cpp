@@ -6,6 +6,7 @@
 #include <upconv/kernels/linear.h>
 #include <upconv/layers/initial_values.h>
 #include <upconv/layers/linear.h>
+#include <upconv/layers/python_repr.h>
 
 namespace upconv {
 
@@ -56,18 +57,22 @@ std::string Linear::explain(const TensorSpec& x, const ExecutionContext& ctx) co
                                   problem_for(x, options_, ctx), ctx));
 }
 
+std::string Linear::extra_repr() const {
+  return message("in_features=", options_.in_features, ", out_features=", options_.out_features,
+                 ", bias=", python_repr(options_.bias));
+}
+
 void Linear::do_initialize(ParameterId, std::span<float> values, RandomStream& random) const {
   draw_uniform(values, parameter(weight_).shape(), random);
 }
 
 void Linear::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
   const kernels::LinearProblem problem = problem_for(x.spec(), options_, ctx);
-  if (y.numel() == 0) return;
   const kernels::LinearOperands operands{.x = x.reshape({problem.rows, problem.in_features}),
                                          .weight = device_parameter(weight_),
                                          .bias = options_.bias ? device_parameter(bias_) : ConstTensorView(),
                                          .y = y.reshape({problem.rows, problem.out_features})};
-  kernels::linear(problem, operands, display_name(), ctx);
+  kernels::linear(problem, operands, name(), ctx);
 }
 
 }  // namespace upconv

@@ -27,6 +27,7 @@ class Linear : public Module {
 
   TensorSpec output_spec(const TensorSpec& x) const override;
   std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
+  std::string extra_repr() const override;
 
  private:
   void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const override;

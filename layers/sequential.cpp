@@ -9,22 +9,28 @@
 
 namespace upconv {
 
-namespace {
-
 /// One kernel's worth of a Sequential: a child, and the activation that its kernel applies as well, if any.
-struct Step {
+struct Sequential::Step {
   const Module* module = nullptr;
   const ConvolutionLayer* convolution = nullptr;  // set if an activation is fused
   const ActivationLayer* activation = nullptr;
   TensorSpec output;
   std::size_t next = 0;  // index of the child after the step
+
+  /// The slot that the step writes: its input's if it can work in place there, else the other one. Slot -1 is
+  /// the caller's x, which is never written.
+  int slot_after(int slot) const {
+    if (slot >= 0 && module->runs_in_place()) return slot;
+    return slot == 0 ? 1 : 0;
+  }
 };
 
-Step step_at(const Sequential& net, std::size_t index, const TensorSpec& x) {
-  Step step{.module = &net[index], .output = net[index].output_spec(x), .next = index + 1};
-  if (step.next == net.size()) return step;
-  const auto* convolution = dynamic_cast<const ConvolutionLayer*>(step.module);
-  const auto* activation = dynamic_cast<const ActivationLayer*>(&net[step.next]);
+Sequential::Step Sequential::step_at(std::size_t index, const TensorSpec& x) const {
+  const Module& child = (*this)[index];
+  Step step{.module = &child, .output = child.output_spec(x), .next = index + 1};
+  if (step.next == size()) return step;
+  const ConvolutionLayer* convolution = role_of(index).convolution;
+  const ActivationLayer* activation = role_of(step.next).activation;
   if (convolution == nullptr || activation == nullptr || !activation->fits_epilogue(step.output.shape))
     return step;
   step.convolution = convolution;
@@ -34,14 +40,15 @@ Step step_at(const Sequential& net, std::size_t index, const TensorSpec& x) {
   return step;
 }
 
-/// The slot that a step writes: its input's if it can work in place there, else the other one. Slot -1 is the
-/// caller's x, which is never written.
-int slot_after(const Step& step, int slot) {
-  if (slot >= 0 && step.module->runs_in_place()) return slot;
-  return slot == 0 ? 1 : 0;
+void Sequential::add(std::string name, Role role, std::unique_ptr<Module> child) {
+  roles_.resize(size() + 1);  // before the child is in, after which nothing can fail
+  register_module(std::move(name), std::move(child));
+  roles_.back() = role;
 }
 
-}  // namespace
+Sequential::Role Sequential::role_of(std::size_t index) const {
+  return index < roles_.size() ? roles_[index] : Role{};
+}
 
 Module& Sequential::operator[](std::size_t index) const {
   if (index >= size())
@@ -67,7 +74,7 @@ std::string Sequential::explain(const TensorSpec& x, const ExecutionContext& ctx
   std::string text;
   TensorSpec spec = x;
   for (std::size_t i = 0; i < size();) {
-    const Step step = step_at(*this, i, spec);
+    const Step step = step_at(i, spec);
     text += step.module->explain(spec, ctx);
     if (step.activation != nullptr)
       text += message(step.activation->display_name(), ": fused into the kernel above\n");
@@ -85,10 +92,10 @@ void Sequential::do_forward(ConstTensorView x, TensorView y, ExecutionContext& c
   TensorSpec spec = x.spec();
   int slot = -1;
   for (std::size_t i = 0; i < size();) {
-    const Step step = step_at(*this, i, spec);
+    const Step step = step_at(i, spec);
     spec = step.output;
     i = step.next;
-    slot = slot_after(step, slot);
+    slot = step.slot_after(slot);
     if (i < size()) bytes[slot] = std::max(bytes[slot], spec.bytes());
   }
   Workspace::Scope scratch(ctx.workspace());
@@ -97,9 +104,9 @@ void Sequential::do_forward(ConstTensorView x, TensorView y, ExecutionContext& c
   ConstTensorView input = x;
   slot = -1;
   for (std::size_t i = 0; i < size();) {
-    const Step step = step_at(*this, i, input.spec());
+    const Step step = step_at(i, input.spec());
     i = step.next;
-    slot = slot_after(step, slot);
+    slot = step.slot_after(slot);
     const TensorView output = i < size() ? TensorView(slots[slot], step.output) : y;
     if (step.activation != nullptr) {
       step.activation->check_prepared(ctx);

@@ -5,8 +5,11 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <upconv/framework/module.h>
+#include <upconv/layers/activation.h>
+#include <upconv/layers/convolution_layer.h>
 
 namespace upconv {
 
@@ -30,7 +33,21 @@ class Sequential : public Module {
   template <class M>
   requires std::derived_from<std::remove_cvref_t<M>, Module> &&
       (!std::is_lvalue_reference_v<M>)Sequential& append(std::string name, M&& module) {
-    register_module(std::move(name), std::make_unique<M>(std::forward<M>(module)));
+    auto child = std::make_unique<M>(std::forward<M>(module));
+    const Role role{as<ConvolutionLayer>(child.get()), as<ActivationLayer>(child.get())};
+    add(std::move(name), role, std::move(child));
+    return *this;
+  }
+
+  /// Modules are moved in, not copied: these say so where a variable is given by name.
+  template <class M>
+  requires std::derived_from<std::remove_cvref_t<M>, Module> Sequential& append(M& module) {
+    return append({}, module);
+  }
+  /// The same with a name.
+  template <class M>
+  requires std::derived_from<std::remove_cvref_t<M>, Module> Sequential& append(const std::string&, M&) {
+    static_assert(sizeof(M) == 0, "append takes the module over: write append(std::move(module))");
     return *this;
   }
 
@@ -47,7 +64,27 @@ class Sequential : public Module {
   std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
 
  private:
+  /// What a child is to fusion; null for what it is not. Noted where the child's class is known: dynamic_cast
+  /// cannot ask classes of programs that are compiled without RTTI.
+  struct Role {
+    const ConvolutionLayer* convolution = nullptr;
+    const ActivationLayer* activation = nullptr;
+  };
+  struct Step;
+
+  template <class Layer, class M>
+  static const Layer* as(const M* module) {
+    if constexpr (std::derived_from<M, Layer>) return module;
+    return nullptr;
+  }
+  void add(std::string name, Role role, std::unique_ptr<Module> child);
+  Role role_of(std::size_t index) const;
+  Step step_at(std::size_t index, const TensorSpec& x) const;
+
   void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
+
+  std::vector<Role>
+      roles_;  // of the children, in order; those that a subclass registered itself may lack one
 };
 
 }  // namespace upconv

@@ -15,6 +15,7 @@ dcgan.h5, fsrcnn.h5, decoder.h5, mlp.h5
                                  whole networks in eval mode with random weights, exactly as
                                  tools/export_hdf5.py writes their state_dict; <net>_io.h5 has x and y.
 errors.tsv                       calls that PyTorch refuses: name, key phrase, PyTorch's whole message.
+print.txt                        modules as print(module) shows them, each after "--- <name> <number of parameters>".
 
 A case called "exact" has operands k/16 with |k| <= 32: in a convolution or Linear every product and sum is
 exact in fp32, so any order of summation must give y bit for bit. The others ("random") are normal deviates
@@ -153,6 +154,12 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
+def printed() -> str:
+    """Every module of golden_cases.printed() as PyTorch prints it."""
+    return "".join(f"--- {name} {sum(parameter.numel() for parameter in module.parameters())}\n{module}\n"
+                   for name, module in golden_cases.printed().items())
+
+
 def write(path: str, entries: dict[str, torch.Tensor]) -> None:
     if os.path.basename(path)[:-3] in golden_cases.networks():
         export_state_dict(entries, path, compression="gzip", shuffle=True)
@@ -200,7 +207,9 @@ def main() -> int:
     if args.check:
         wrong = [f"{file}: {name}" for file, entries in files.items()
                  for name in differences(os.path.join(args.output, file), entries)]
-        print("\n".join(wrong[:50]) or f"{len(files)} files are as computed")
+        with open(os.path.join(args.output, "print.txt"), encoding="utf-8") as file:
+            wrong += [] if file.read() == printed() else ["print.txt"]
+        print("\n".join(wrong[:50]) or f"{len(files) + 1} files are as computed")
         return 1 if wrong else 0
 
     os.makedirs(args.output, exist_ok=True)
@@ -211,6 +220,8 @@ def main() -> int:
         print(f"{file}: {cases} cases, {len(entries)} tensors, {os.path.getsize(path):,} bytes")
     with open(os.path.join(args.output, "errors.tsv"), "w", encoding="utf-8") as file:
         file.write(table)
+    with open(os.path.join(args.output, "print.txt"), "w", encoding="utf-8") as file:
+        file.write(printed())
     return 0
 
 

@@ -1,16 +1,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <iomanip>
+#include <cstdlib>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "inspect_table.h"
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/hdf5.h>
+#include <upconv/framework/version.h>
 
 /// upconv-inspect: what a file of weights holds, and whether upconv would read it.
 namespace {
@@ -21,88 +25,35 @@ constexpr int kFine = 0;
 constexpr int kRefused = 1;
 constexpr int kFailed = 2;
 
-struct Totals {
-  std::size_t entries = 0;
-  std::size_t refused = 0;
-  std::int64_t values = 0;         // tied ones once
-  std::uint64_t bytes = 0;         // in memory
-  std::uint64_t stored_bytes = 0;  // in the file
-};
-
-std::uint64_t memory_bytes(const Hdf5Entry& entry) {
-  return entry.dtype ? static_cast<std::uint64_t>(entry.shape.numel()) * upconv::size_of(*entry.dtype) : 0;
-}
-
-Totals total(const std::vector<Hdf5Entry>& entries) {
-  Totals totals;
-  totals.entries = entries.size();
-  for (const Hdf5Entry& entry : entries) {
-    totals.refused += !entry.problem.empty();
-    if (!entry.problem.empty() || !entry.tied_to.empty()) continue;
-    totals.values += entry.shape.numel();
-    totals.bytes += memory_bytes(entry);
-    totals.stored_bytes += entry.stored_bytes;
-  }
+inspect::Totals total(const std::vector<Hdf5Entry>& entries) {
+  inspect::Totals totals;
+  for (const Hdf5Entry& entry : entries)
+    totals.add(entry);
   return totals;
-}
-
-std::string join(const std::vector<std::string>& parts, const char* separator) {
-  std::string text;
-  for (const std::string& part : parts)
-    text += (text.empty() ? "" : separator) + part;
-  return text;
 }
 
 /// Reads all values, so that damaged chunks show, and marks entries that hold NaN or infinity.
 /// Throws: LoadError.
 std::vector<std::string> entries_not_finite(const std::string& file, const upconv::Hdf5ReadOptions& options) {
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : upconv::read_hdf5(file, options)) {
+  const upconv::StateDict weights = upconv::read_hdf5(file, options);
+  for (const upconv::StateDict::Entry& entry : weights) {
+    const upconv::Tensor& tensor = entry.second;
     const bool finite = upconv::visit_dtype(tensor.dtype(), [&]<class T>(std::type_identity<T>) {
       return std::ranges::all_of(tensor.data<T>(),
                                  [](T value) { return std::isfinite(static_cast<double>(value)); });
     });
-    if (!finite) names.push_back(name);
+    if (!finite) names.push_back(entry.first);
   }
   return names;
 }
 
-void print_table(const std::vector<Hdf5Entry>& entries, std::ostream& out) {
-  std::size_t name_width = 4;
-  std::size_t shape_width = 5;
-  std::size_t type_width = 6;
-  for (const Hdf5Entry& entry : entries) {
-    name_width = std::max(name_width, upconv::printable(entry.name).size());
-    shape_width = std::max(shape_width, entry.shape.to_string().size());
-    type_width = std::max(type_width, entry.stored_type.size());
-  }
-  const auto column = [&](std::size_t width) -> std::ostream& {
-    return out << std::left << std::setw(static_cast<int>(width) + 2);
-  };
-  column(name_width) << "name";
-  column(shape_width) << "shape";
-  column(5) << "dtype";
-  column(type_width) << "stored";
-  out << std::right << std::setw(14) << "bytes"
-      << "  layout\n";
-  for (const Hdf5Entry& entry : entries) {
-    column(name_width) << upconv::printable(entry.name);
-    column(shape_width) << (entry.problem.empty() ? entry.shape.to_string() : "-");
-    column(5) << (entry.dtype ? upconv::name_of(*entry.dtype) : "-");
-    column(type_width) << (entry.stored_type.empty() ? "-" : entry.stored_type);
-    out << std::right << std::setw(14) << entry.stored_bytes << "  " << entry.layout;
-    if (!entry.filters.empty()) out << ", " << join(entry.filters, "+");
-    if (!entry.tied_to.empty()) out << ", tied to " << upconv::printable(entry.tied_to);
-    out << '\n';
-    if (!entry.problem.empty()) out << "    refused: " << entry.problem << '\n';
-  }
-}
-
-void print_totals(const Totals& totals, std::ostream& out) {
-  out << totals.entries << " entries, " << totals.values << " values, " << totals.bytes
-      << " bytes in memory, " << totals.stored_bytes << " in the file";
-  if (totals.refused > 0) out << "; " << totals.refused << " refused";
-  out << '\n';
+/// Colour belongs on terminals, and not on those whose owner says so (no-color.org).
+bool wants_color() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) != 0 && (no_color == nullptr || *no_color == '\0') &&
+         (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
 nlohmann::ordered_json to_json(const Hdf5Entry& entry) {
@@ -112,7 +63,7 @@ nlohmann::ordered_json to_json(const Hdf5Entry& entry) {
   json["shape"] = std::vector<std::int64_t>(entry.shape.begin(), entry.shape.end());
   json["dtype"] = entry.dtype ? nlohmann::ordered_json(upconv::name_of(*entry.dtype)) : nullptr;
   json["stored_type"] = entry.stored_type;
-  json["bytes"] = memory_bytes(entry);
+  json["bytes"] = inspect::memory_bytes(entry);
   json["stored_bytes"] = entry.stored_bytes;
   json["layout"] = entry.layout;
   json["chunk"] = entry.chunk;
@@ -124,7 +75,7 @@ nlohmann::ordered_json to_json(const Hdf5Entry& entry) {
 
 void print_json(const std::string& file, const std::vector<Hdf5Entry>& entries,
                 const std::vector<std::string>& not_finite, const std::string& damage, std::ostream& out) {
-  const Totals totals = total(entries);
+  const inspect::Totals totals = total(entries);
   nlohmann::ordered_json json;
   json["file"] = file;
   json["entries"] = nlohmann::ordered_json::array();
@@ -146,17 +97,21 @@ int run(int argc, char** argv) {
   bool json = false;
   bool verify = false;
   bool no_locking = false;
+  std::size_t depth = 1;
   upconv::Hdf5ReadOptions options;
   CLI::App app("Lists the weights in an HDF5 file, and whether upconv would read them.");
   app.footer(
       "Exit status: 0 upconv reads the file; 1 it refuses entries of it; 2 the file cannot be opened, or "
       "wrong usage.");
   app.add_option("file", file, "HDF5 file, such as tools/export_hdf5.py writes")->required();
+  app.set_version_flag("--version", "upconv-inspect " + std::string(upconv::version()));
   app.add_flag("--json", json, "Print JSON");
   app.add_flag("--verify", verify, "Read all values too: checks checksums, and tells of NaN and infinity");
   app.add_option("--root-group", options.root_group, "Read this group only, such as model/state_dict");
   app.add_option("--prefix", options.prefix,
                  "Take only names with this prefix, such as module., and strip it");
+  app.add_option("--depth", depth, "Parts of the names by which modules are summed up")
+      ->capture_default_str();
   app.add_flag("--no-locking", no_locking, "Read from a file system that cannot lock");
   app.add_flag(
       "--isolate", options.isolate,
@@ -169,7 +124,7 @@ int run(int argc, char** argv) {
   options.file_locking = !no_locking;
 
   const std::vector<Hdf5Entry> entries = upconv::list_hdf5(file, options);
-  const Totals totals = total(entries);
+  const inspect::Totals totals = total(entries);
   std::vector<std::string> not_finite;
   std::string damage;
   if (verify && totals.refused == 0) {
@@ -182,8 +137,7 @@ int run(int argc, char** argv) {
   if (json) {
     print_json(file, entries, not_finite, damage, std::cout);
   } else {
-    print_table(entries, std::cout);
-    print_totals(totals, std::cout);
+    inspect::print_tables(entries, depth, wants_color(), std::cout);
     for (const std::string& name : not_finite)
       std::cout << upconv::printable(name) << " holds NaN or infinity\n";
   }

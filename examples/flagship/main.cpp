@@ -170,7 +170,7 @@ bool run(const Arguments& args) {
                                 .precision = numbers.precision,
                                 .num_threads = args.threads,
                                 .trace = [&](const upconv::TraceEvent& event) {
-                                  if (!event.layer.starts_with("ConvTranspose2d")) return;
+                                  if (event.layer.type != "ConvTranspose2d") return;
                                   kernel = event.kernel;
                                   problem = event.problem;
                                 }});

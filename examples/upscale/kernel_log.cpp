@@ -4,22 +4,12 @@
 
 namespace upscale {
 
-namespace {
-
-/// The name between the quotes of "Conv2d 'feature'".
-std::string_view short_name(std::string_view layer) {
-  const std::size_t open = layer.find('\''), close = layer.rfind('\'');
-  return open < close ? layer.substr(open + 1, close - open - 1) : layer;
-}
-
-}  // namespace
-
 std::function<void(const upconv::TraceEvent&)> KernelLog::sink() {
   return [this](const upconv::TraceEvent& event) {
     auto kernel = std::ranges::find(kernels_, event.kernel,
                                     [](const auto& entry) { return std::string_view(entry.first); });
     if (kernel == kernels_.end()) kernel = kernels_.insert(kernel, {std::string(event.kernel), {}});
-    const std::string_view layer = short_name(event.layer);
+    const std::string_view layer = event.layer.path;
     if (std::ranges::find(kernel->second, layer) == kernel->second.end()) kernel->second.emplace_back(layer);
   };
 }

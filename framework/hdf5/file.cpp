@@ -93,6 +93,8 @@ std::string explain_open_failure(const std::string& errors) {
         errors, ')');
   }
   if (says("truncated file")) return message("the file is truncated: copy it again (", errors, ')');
+  const std::string newer = explain_newer(errors);
+  if (!newer.empty()) return message("it ", newer, ", if it is not damaged");
   return message("the file is damaged: ", errors);
 }
 
@@ -132,6 +134,10 @@ InputFile open_input(const fs::path& path, bool file_locking) {
 #endif
   file.handle = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, fapl.get()));
   if (!file.handle) throw LoadError(explain_open_failure(take_errors()));
+  H5F_info2_t info;
+  check(H5Fget_info2(file.handle.get(), &info), "read the file's version");
+  constexpr unsigned kFirstWithChecksums = 2;
+  file.checks_metadata = info.super.version >= kFirstWithChecksums;
   check_format_version(file.handle.get());
   return file;
 }

@@ -14,6 +14,7 @@ namespace upconv::hdf5 {
 struct InputFile {
   Handle handle;
   std::uint64_t bytes = 0;
+  bool checks_metadata = false;  ///< By its format, which then notices damage to it.
 };
 
 /// Version of the file format that this upconv reads and writes: a file attribute.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -21,7 +22,7 @@ herr_t collect_error(unsigned, const H5E_error2_t* error, void* texts) {
   constexpr std::size_t kMostErrors = 32;
   auto& list = *static_cast<std::vector<std::string>*>(texts);
   try {
-    std::string text = printable(error->desc == nullptr ? "" : error->desc);
+    std::string text = printable(without_addresses(error->desc == nullptr ? "" : error->desc));
     const bool known = std::ranges::find(list, text) != list.end();
     if (!text.empty() && !known && list.size() < kMostErrors) list.push_back(std::move(text));
   } catch (...) {
@@ -61,6 +62,53 @@ std::string take_errors() {
   for (std::size_t i = first; i < texts.size(); ++i)
     result += ": " + texts[i];
   return result;
+}
+
+std::string without_addresses(const std::string& text) {
+  constexpr std::array<std::string_view, 5> kLeftOut = {
+      "time = ", "file descriptor = ", "buf = ", "ptr = ", "file->mem = "};
+  std::string result;
+  for (std::size_t begin = 0; begin < text.size();) {
+    // A part ends before ", "; the first may have its own beginning, as "file read failed: time = ...".
+    const std::size_t end = std::min(text.find(", ", begin), text.size());
+    std::string part = text.substr(begin, end - begin);
+    for (const std::string_view name : kLeftOut) {
+      const std::size_t at = part.find(name);
+      if (at == 0) part.clear();
+      if (at != std::string::npos && at >= 2 && part.compare(at - 2, 2, ": ") == 0) part.resize(at - 2);
+    }
+    if (!part.empty()) result += (result.empty() ? "" : ", ") + part;
+    begin = end + 2;
+  }
+  for (std::size_t at = 0; (at = result.find("0x", at)) != std::string::npos; at += 2) {
+    const std::size_t end =
+        std::min(result.find_first_not_of("0123456789abcdefABCDEF", at + 2), result.size());
+    constexpr std::size_t kLongestFlag = 6;  // "0x" and four digits
+    if (end - at > kLongestFlag) result.replace(at, end - at, "(address)");
+  }
+  return result;
+}
+
+std::string version_of_library() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return message("HDF5 ", major, '.', minor, '.', release);
+}
+
+std::string explain_newer(const std::string& errors) {
+  if (errors.find("bad version number") == std::string::npos &&
+      errors.find("bad superblock version number") == std::string::npos)
+    return {};
+  // Which version began to write what; a datatype may also need 2.0.
+  const bool layout = errors.find("version number for layout message") != std::string::npos;
+  const bool datatype = errors.find("version number for datatype message") != std::string::npos;
+  const char* writer = layout ? "HDF5 2.0 or newer" : datatype ? "HDF5 1.12 or newer" : "a newer HDF5";
+  return message("is written in a form of ", writer, ", which the library here, ", version_of_library(),
+                 ", cannot read: write it again for older ones, in h5py with File(..., libver=(\"earliest\", "
+                 "\"v110\")), or with the newer HDF5's `h5repack --low=0 --high=2 in.h5 out.h5` (",
+                 errors, ')');
 }
 
 Handle inside_the_file() {

@@ -58,6 +58,17 @@ Handle inside_the_file();
 /// The library's error stack as one line, outermost call first; clears it. Never empty.
 std::string take_errors();
 
+/// A text of the library's without what differs from run to run: times, descriptors, addresses in this
+/// process.
+std::string without_addresses(const std::string& text);
+
+/// "HDF5 1.10.8": the library that this process runs with.
+std::string version_of_library();
+
+/// If `errors` say that something is of a version that the library does not know: which HDF5 writes that, and
+/// what to do. Else "".
+std::string explain_newer(const std::string& errors);
+
 /// Wraps a new id. Throws: LoadError "HDF5 cannot <what>: <its errors>" if the call that gave it failed.
 Handle checked(hid_t id, const char* what);
 /// The same for calls that return a status.

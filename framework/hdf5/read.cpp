@@ -77,8 +77,8 @@ void explain_missing(LoadReport& report, const Contents& contents) {
     if (!found.entry.problem.empty())
       reasons[found.entry.name] = entry_line(found.entry, found.entry.problem);
   }
-  std::erase_if(report.missing, [&](const std::string& line) {
-    const auto reason = reasons.find(std::string_view(line).substr(0, line.find(" (the nearest is")));
+  std::erase_if(report.missing, [&](const std::string& name) {
+    const auto reason = reasons.find(name);
     if (reason == reasons.end()) return false;
     // A refused entry is reported below, wanted or not.
     if (reason->second.ends_with("got a group")) report.mismatched.push_back(reason->second);
@@ -139,13 +139,19 @@ LoadReport load_hdf5(Module& module, const fs::path& path, const LoadOptions& lo
     for (EntrySpec& entry : module.entries())
       wanted.insert(std::move(entry.name));
     weights.set_source(path.string());
+    for (const std::string& note : contents.notes)
+      weights.add_note(note);
     for (std::size_t i = 0; i < contents.entries.size(); ++i) {
       const std::string& name = contents.entries[i].entry.name;
       if (wanted.contains(name)) weights.insert(name, read_values(path, *source, i));
     }
   }
   // Names were judged above; what the module does not know is left out here already.
-  module.load(weights, {.strict = false, .require_finite = load_options.require_finite});
+  LoadOptions options = load_options;
+  options.strict = false;
+  LoadReport loaded = module.load(weights, options);
+  report.kept_initial = std::move(loaded.kept_initial);
+  report.notes = std::move(loaded.notes);
   return report;
 }
 

@@ -21,6 +21,12 @@ namespace {
 
 using namespace upconv::hdf5;
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kLimitsMemory = false;  // AddressSanitizer reserves terabytes of addresses
+#else
+constexpr bool kLimitsMemory = true;
+#endif
+
 constexpr int kFine = 0;
 constexpr int kWrongUse = 2;
 constexpr int kPeerGone = 3;
@@ -83,10 +89,9 @@ void set_limits(const upconv::Hdf5Isolation& isolation, double seconds, std::uin
   ::getrusage(RUSAGE_SELF, &used);
   const double used_seconds = static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
   set_limit(RLIMIT_CPU, static_cast<std::uint64_t>(std::ceil(used_seconds + seconds)) + 1);
-#ifndef __SANITIZE_ADDRESS__  // which reserves terabytes of addresses
   constexpr std::uint64_t kBase = std::uint64_t{1} << 30;
-  set_limit(RLIMIT_AS, isolation.memory_bytes > 0 ? isolation.memory_bytes : kBase + bytes);
-#endif
+  if (kLimitsMemory)
+    set_limit(RLIMIT_AS, isolation.memory_bytes > 0 ? isolation.memory_bytes : kBase + bytes);
 }
 
 /// Values, those as they are stored, a chunk as it is stored and decoded.
@@ -158,6 +163,9 @@ int main() {
                  "orders from people. Try upconv-inspect --isolate.\n";
     return kWrongUse;
   }
+  // A crash must end the process by its signal; a sanitizer's own handlers would make an exit status of it.
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+    ::signal(signal, SIG_DFL);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a hang must not outlive whom it was for
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_FSIZE, 0);  // it has nothing to write

@@ -181,11 +181,7 @@ class Walker {
       throw LoadError("is a link of a kind that upconv does not follow");
     const Handle object(H5Oopen(group, link.name.c_str(), access_.get()));
     if (!object) {
-      const std::string errors = take_errors();
-      throw LoadError(message(link.type == H5L_TYPE_SOFT
-                                  ? "is a soft link that leads nowhere, in a circle, or out of the file: "
-                                  : "cannot be opened: the file is damaged: ",
-                              errors));
+      throw LoadError(explain_unopened(link, take_errors()));
     }
     switch (H5Iget_type(object.get())) {
       case H5I_GROUP:
@@ -195,6 +191,16 @@ class Walker {
       default:
         throw LoadError("is a named datatype, neither a dataset nor a group");
     }
+  }
+
+  std::string explain_unopened(const Link& link, const std::string& errors) const {
+    const std::string newer = explain_newer(errors);
+    // The old format has no checksum over a version.
+    if (!newer.empty()) return file_.checks_metadata ? newer : newer + ", if the file is not damaged";
+    return message(link.type == H5L_TYPE_SOFT
+                       ? "is a soft link that leads nowhere, in a circle, or out of the file: "
+                       : "cannot be opened: the file is damaged: ",
+                   errors);
   }
 
   void enter_group(hid_t group, Found& found) {
@@ -220,11 +226,21 @@ class Walker {
       if (!is_new) found.entry.tied_to = first->second;
       try {
         describe_dataset(dataset, file_.bytes, options_, found);
+        if (is_new) add_stored(found.entry);
       } catch (const LoadError& error) {
         found.entry.problem = error.what();
       }
     }
     add(std::move(found));
+  }
+
+  /// Entries that lie in each other can claim any number of times what the file has.
+  void add_stored(const Hdf5Entry& entry) {
+    stored_bytes_ += entry.stored_bytes;
+    if (stored_bytes_ > file_.bytes) {
+      throw LoadError(message("is damaged, or made to fill the memory: with it the entries take ",
+                              stored_bytes_, " bytes in a file of ", file_.bytes));
+    }
   }
 
   bool strip_prefix(std::string& name) const {
@@ -266,6 +282,7 @@ class Walker {
   std::unordered_map<std::string, std::string> by_name_;  // name -> path
   std::size_t visited_ = 0;
   std::size_t left_out_ = 0;
+  std::uint64_t stored_bytes_ = 0;  // of the entries so far, tied ones once
 };
 
 }  // namespace

@@ -182,7 +182,6 @@ void check_entry(const std::string& name, const Tensor& tensor) {
   std::string problem = name_problem(name, Hdf5ReadOptions{}.max_name_bytes);
   if (name.find('/') != std::string::npos) problem = "has a name with '/', which HDF5 reads as a group";
   if (name.find('\0') != std::string::npos) problem = "has a name with a NUL character";
-  if (!tensor.defined()) problem = "has no tensor";
   if (!problem.empty()) throw ArgumentError(message("cannot write '", printable(name), "': it ", problem));
   if (!tensor.device().is_cpu()) {
     throw DeviceError(message("cannot write '", printable(name), "': it is on ", tensor.device(),

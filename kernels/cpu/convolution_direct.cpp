@@ -40,6 +40,7 @@
 #include <upconv/kernels/cpu/convolution_direct.h>
 #include <upconv/kernels/cpu/convolution_plan.h>
 #include <upconv/kernels/cpu/convolution_taps.h>
+#include <upconv/kernels/cpu/keep_openmp.h>
 #include <upconv/kernels/cpu/simd.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -207,6 +208,7 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
   std::atomic<int> next_thread = 0;
   std::atomic<std::int64_t> next_item = 0;
   // Each thread takes the next item when it is done with one: an item is computed alike whoever takes it.
+  if (threads > 1) keep_openmp_loaded();
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     std::byte* const scratch = memory + bytes * static_cast<std::size_t>(next_thread++);

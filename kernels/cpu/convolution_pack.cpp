@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <upconv/kernels/cpu/convolution_pack.h>
+#include <upconv/kernels/cpu/tables.h>
 
 namespace upconv::kernels::cpu {
 
@@ -32,9 +33,13 @@ void for_each_weight(const ConvProblem& p, Visit&& visit) {
 
 }  // namespace
 
-Tensor pack_convolution_weight(const ConvProblem& problem, const ConstTensorView& weight) {
+TensorSpec packed_weight_spec(const ConvProblem& problem) {
   const ConvPackLayout layout(problem);
-  Tensor packed = Tensor::zeros({problem.groups, layout.blocks, layout.block_size});
+  return {.shape = {problem.groups, layout.blocks, layout.block_size}};
+}
+
+Tensor pack_convolution_weight(const ConvProblem& problem, const ConstTensorView& weight) {
+  Tensor packed = Tensor::zeros(packed_weight_spec(problem).shape);
   const std::span<float> to = packed.data<float>();
   visit_dtype(weight.dtype(), [&]<class T>(std::type_identity<T>) {
     const std::span<const T> from = weight.data<T>();

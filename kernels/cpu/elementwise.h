@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include <upconv/kernels/cpu/keep_openmp.h>
+
 /// How the elementwise kernels cut [outer, channels, inner]: flat chunks, one thread each, whatever the
 /// channels; within a chunk, runs of one channel.
 namespace upconv::kernels::cpu {
@@ -24,6 +26,7 @@ void for_each_run(std::int64_t begin, std::int64_t end, std::int64_t channels, s
 template <class Body>
 void for_each_chunk(std::int64_t size, int threads, const Body& body) {
   const std::int64_t chunks = (size + kElementsPerChunk - 1) / kElementsPerChunk;
+  if (chunks > 1) keep_openmp_loaded();
 #pragma omp parallel for num_threads(threads) schedule(static) if (chunks > 1)
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
     body(chunk * kElementsPerChunk, std::min(size, (chunk + 1) * kElementsPerChunk));

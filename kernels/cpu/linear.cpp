@@ -10,6 +10,7 @@
 
 #include <upconv/kernels/cpu/convert.h>
 #include <upconv/kernels/cpu/gemm_eigen.h>
+#include <upconv/kernels/cpu/keep_openmp.h>
 #include <upconv/kernels/cpu/linear_reference.h>
 #include <upconv/kernels/cpu/tables.h>
 
@@ -121,6 +122,7 @@ void launch(const LinearProblem& p, const LinearOperands& operands, ExecutionCon
   const int threads = alone ? 1 : static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), tiles));
   std::atomic<int> next_thread = 0;
   std::atomic<std::int64_t> next_tile = 0;
+  if (threads > 1) keep_openmp_loaded();
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     float* const scratch = threads_scratch + layout.thread * next_thread++;

@@ -17,5 +17,7 @@ std::span<const LinearRow> linear_rows();
 
 /// See kernels::pack_weight.
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight);
+/// Of what pack_weight returns.
+TensorSpec packed_weight_spec(const ConvProblem& problem);
 
 }  // namespace upconv::kernels::cpu

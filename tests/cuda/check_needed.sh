@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# check_needed.sh BINARY: a program of a CUDA build starts on machines without CUDA, so it needs none of its libraries.
+# check_needed.sh BINARY: a CUDA build starts on machines without CUDA, so its programs, or its shared libraries, need
+# none of CUDA's.
 set -euo pipefail
 
 needed=$(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')

@@ -189,6 +189,23 @@ TEST_F(CudaLayers, AKernelCanBeForced) {
   }
 }
 
+TEST_F(CudaLayers, BatchNormKeepsItsParametersInF32) {
+  BatchNorm2d layer({.num_features = 2});
+  StateDict weights;
+  weights.insert("weight", Tensor::full({2}, 1.0));
+  weights.insert("bias", Tensor::full({2}, 0.0));
+  weights.insert("running_mean", Tensor::full({2}, 0.0));
+  weights.insert("running_var", Tensor::full({2}, 1e5));  // beyond f16
+  layer.to(DType::f16);
+  layer.load(weights);
+  ExecutionContext ctx({.device = Device::cuda(0)});
+  layer.prepare(ctx);
+  const Tensor x = Tensor::full({1, 2, 3, 5}, -225.125, DType::f16, Device::cuda(0));
+  const Tensor y = layer.forward(x, ctx).to(Device::cpu());
+  for (const Float16 value : y.data<Float16>())
+    EXPECT_EQ(static_cast<float>(value), static_cast<float>(Float16(-0.7119f)));  // -225.125 / sqrt(1e5)
+}
+
 TEST_F(CudaLayers, DevicesAreNotMixed) {
   Linear layer({.in_features = 8, .out_features = 8});
   ExecutionContext gpu({.device = Device::cuda(0)}), cpu;

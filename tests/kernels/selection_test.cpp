@@ -15,6 +15,7 @@ struct Size {
   int value = 0;
   std::string to_string() const { return "size" + std::to_string(value); }
 };
+void validate(const Size&) {}
 struct Nothing {};
 using SizeRow = kernels::KernelRow<Size, Nothing>;
 

@@ -244,6 +244,30 @@ TEST(Errors, SizesThatOverflowAreShapeErrors) {
   EXPECT_THROW(area.output_spec(spec({1 << 10, 1, 1 << 15, 1 << 15})), ShapeError);  // 2^70 elements
 }
 
+TEST(Errors, SayWhatAnImageLooksLike) {
+  const auto conv_text = [](std::int64_t channels, const Shape& x) {
+    return text_of<ShapeError>(
+        [&] { conv({.in_channels = channels, .out_channels = 1, .kernel_size = 1}, x); });
+  };
+  const auto norm_text = [](std::int64_t channels, const Shape& x) {
+    return text_of<ShapeError>([&] { BatchNorm2d({.num_features = channels}).output_spec(spec(x)); });
+  };
+  EXPECT_THAT(conv_text(3, {1, 8, 9, 3}),
+              HasSubstr(": its last dimension is 3: is it [N,H,W,C]? Images are [N,C,H,W] here"));
+  EXPECT_THAT(conv_text(3, {8, 9, 3}), HasSubstr("is it [H,W,C]?"));
+  EXPECT_THAT(norm_text(3, {1, 8, 9, 3}), HasSubstr("is it [N,H,W,C]?"));
+  EXPECT_THAT(conv_text(1, {5, 8, 9}), HasSubstr("a batch of images with one channel is [N,1,H,W]"));
+  EXPECT_THAT(conv_text(1, {8, 9}),
+              HasSubstr("the batch and channel dimensions are missing: x.view().reshape({1, 1, 8, 9})"));
+  EXPECT_THAT(conv_text(3, {8, 9}), HasSubstr("an image of 3 channels is [N,C,H,W]"));
+  EXPECT_THAT(norm_text(3, {3, 8, 9}),
+              HasSubstr("the batch dimension is missing: x.view().reshape({1, 3, 8, 9})"));
+  EXPECT_THAT(conv_text(3, {1, 2, 8, 9}), ::testing::EndsWith("but got 2 channels instead"));
+  EXPECT_THAT(
+      conv_text(1, {1, 1, 0, 9}),
+      HasSubstr("an image needs at least one pixel, and only the batch may be 0, but got input shape"));
+}
+
 TEST(Errors, LinearNeedsADimension) {
   const Linear layer({.in_features = 3, .out_features = 2});
   EXPECT_THAT(text_of<ShapeError>([&] { layer.output_spec(spec({})); }), HasSubstr("at least one dimension"));
@@ -260,7 +284,10 @@ TEST(Errors, DTypesMustMatch) {
                 ReLU().output_spec({{2}, DType::i64, Device::cpu()});
               }),
               HasSubstr("input must be f32, f16 or bf16, got i64"));
-  EXPECT_THROW(ReLU().output_spec({{2}, DType::f64, Device::cpu()}), DTypeError);
+  EXPECT_THAT(text_of<DTypeError>([] {
+                ReLU().output_spec({{2}, DType::f64, Device::cpu()});
+              }),
+              HasSubstr("got f64: convert it, with x.to(DType::f32)"));
   Linear linear({.in_features = 1, .out_features = 1});
   EXPECT_THROW(linear.to(DType::i64), DTypeError);
   EXPECT_THROW(linear.to(DType::f64), DTypeError);

@@ -128,6 +128,30 @@ TEST(Lifecycle, ConvertingRoundsWeightsAndKeepsCounters) {
   EXPECT_EQ(net.state_dict().at("1.weight").data<float>()[0], 1.0f);
 }
 
+TEST(Lifecycle, BatchNormKeepsItsParametersInF32) {
+  BatchNorm2d norm({.num_features = 1});
+  StateDict weights;
+  weights.insert("weight", Tensor::full({1}, 1.0));
+  weights.insert("bias", Tensor::full({1}, 1e-9));
+  weights.insert("running_mean", Tensor::full({1}, 0.0));
+  weights.insert("running_var", Tensor::full({1}, 1e5));  // beyond f16
+  for (const bool convert_first : {true, false}) {
+    BatchNorm2d layer({.num_features = 1});
+    if (convert_first) layer.to(DType::f16);
+    EXPECT_EQ(layer.load(weights).to_string(), "");
+    layer.to(DType::f16);
+    EXPECT_EQ(layer.dtype(), DType::f16);
+    const StateDict kept = layer.state_dict();
+    EXPECT_EQ(kept.at("running_var").data<float>()[0], 1e5f);
+    EXPECT_EQ(kept.at("bias").data<float>()[0], 1e-9f);
+    ExecutionContext ctx;
+    layer.prepare(ctx);
+    const Tensor y = layer.forward(Tensor::full({1, 1, 1, 1}, -225.125, DType::f16), ctx);
+    EXPECT_EQ(y.dtype(), DType::f16);
+    EXPECT_EQ(y.data<Float16>()[0], Float16(-0.7119f));  // -225.125 / sqrt(1e5)
+  }
+}
+
 TEST(Lifecycle, LoadConvertsToTheModulesOwnType) {
   Linear layer({.in_features = 1, .out_features = 1, .bias = false});
   layer.to(DType::f16);

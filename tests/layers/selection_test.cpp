@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -19,6 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 ConvTranspose2d up() {
   return ConvTranspose2d({.in_channels = 2, .out_channels = 3, .kernel_size = 4, .stride = 2, .padding = 1});
@@ -73,7 +75,7 @@ TEST(Trace, NamesEveryKernelThatRuns) {
   std::vector<std::string> events;
   ExecutionContext ctx(
       {.kernels = {{"conv_transpose2d", "cpu.reference"}}, .trace = [&](const TraceEvent& event) {
-         events.push_back(std::string(event.layer) + " | " + std::string(event.problem) + " | " +
+         events.push_back(event.layer.to_string() + " | " + std::string(event.problem) + " | " +
                           std::string(event.kernel));
        }});
   Sequential net;
@@ -85,6 +87,25 @@ TEST(Trace, NamesEveryKernelThatRuns) {
   EXPECT_EQ(events[0],
             "ConvTranspose2d 'up' | n1ci2ih5iw6co3kh4kw4_s2x2_p1x1_op0x0_d1x1_g1_f32 | cpu.reference");
   EXPECT_THAT(events[1], HasSubstr("BatchNorm2d 'norm' | o1c3i120_f32 | cpu."));
+}
+
+TEST(Trace, GivesTypeAndPathOfALayerApart) {
+  std::vector<std::pair<std::string, std::string>> layers;
+  ExecutionContext ctx(
+      {.trace = [&](const TraceEvent& event) { layers.emplace_back(event.layer.type, event.layer.path); }});
+  Sequential inner, net;
+  inner.append("it's", Sigmoid());
+  net.append("decoder", std::move(inner));
+  Tanh alone;
+  net.prepare(ctx);
+  alone.prepare(ctx);
+  const Tensor x = Tensor::zeros({2});
+  net.forward(x, ctx);
+  alone.forward(x, ctx);
+  EXPECT_THAT(layers, ElementsAre(Pair("Sigmoid", "decoder.it's"), Pair("Tanh", "")));
+  EXPECT_EQ(net["decoder"].path(), "decoder");
+  EXPECT_EQ(net["decoder"].name().to_string(), net["decoder"].display_name());
+  EXPECT_EQ(alone.name().to_string(), "Tanh");
 }
 
 TEST(Trace, ForcedKernelsRunAndUnknownOnesThrow) {

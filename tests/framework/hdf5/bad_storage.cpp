@@ -176,6 +176,31 @@ void make_patched(const std::filesystem::path& path, std::uint64_t from, std::ui
   write_bytes(path, bytes);
 }
 
+/// block.weight, and a second dataset that is changed to declare the same size at the same place.
+void make_overlapping(const std::filesystem::path& path) {
+  constexpr std::uint64_t kLarge = 0x1234;
+  constexpr std::uint64_t kSmall = 0x0321;
+  std::uint64_t large_place = 0;
+  std::uint64_t small_place = 0;
+  {
+    const Id file = file_with_bias(path);
+    const Id large = floats(file, "block.weight", {kLarge});
+    const Id small = floats(file, "overlap", {kSmall});
+    large_place = H5Dget_offset(large);
+    small_place = H5Dget_offset(small);
+  }
+  std::vector<char> bytes = read_bytes(path);
+  const auto patch = [&](std::uint64_t old_value, std::uint64_t new_value) {
+    for (std::size_t i = 0; i + 8 <= bytes.size(); ++i) {
+      if (std::memcmp(bytes.data() + i, &old_value, 8) == 0) std::memcpy(bytes.data() + i, &new_value, 8);
+    }
+  };
+  patch(kSmall, kLarge);
+  patch(4 * kSmall, 4 * kLarge);
+  patch(small_place, large_place);
+  write_bytes(path, bytes);
+}
+
 }  // namespace
 
 std::vector<BadFile> bad_storage() {
@@ -234,6 +259,7 @@ std::vector<BadFile> bad_storage() {
       unwritten("BeyondTheCap", {hsize_t{1} << 40}, false, "raise max_tensor_bytes if that is meant"),
       unwritten("ProductOverflows", {hsize_t{1} << 32, hsize_t{1} << 32}, true,
                 "has more elements than 64 bits can count"),
+      {"OneInTheOther", make_overlapping, "overlap", "with it the entries take 37288 bytes in a file of"},
       {"BeyondTheEndOfTheFile", [](const auto& path) { make_patched(path, 0x1234, 0x1234 + 1000); },
        "block.weight", "that lie beyond the end of the file"},
       {"DimensionOverflows", [](const auto& path) { make_patched(path, 0x1234, (1ull << 63) + 5); },

@@ -17,36 +17,53 @@ using namespace hdf5_files;
 
 using Random = std::mt19937_64;
 
-Id file_of(const std::filesystem::path& path, H5F_libver_t format) {
-  const Id fapl = H5Pcreate(H5P_FILE_ACCESS);
-  ok(H5Pset_libver_bounds(fapl, format, H5F_LIBVER_V110));
-  return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
+/// Times would make every run's files others.
+Id without_times(Id properties) {
+  ok(H5Pset_obj_track_times(properties, false));
+  return properties;
 }
 
-void batch_norm(hid_t parent, const std::string& prefix, hid_t dcpl = H5P_DEFAULT) {
+Id plain() {
+  return without_times(H5Pcreate(H5P_DATASET_CREATE));
+}
+
+Id timeless_group(hid_t parent, const char* name) {
+  const Id gcpl = without_times(H5Pcreate(H5P_GROUP_CREATE));
+  return H5Gcreate2(parent, name, H5P_DEFAULT, gcpl, H5P_DEFAULT);
+}
+
+Id file_of(const std::filesystem::path& path, H5F_libver_t format) {
+  const Id fcpl = without_times(H5Pcreate(H5P_FILE_CREATE));
+  const Id fapl = H5Pcreate(H5P_FILE_ACCESS);
+  ok(H5Pset_libver_bounds(fapl, format, H5F_LIBVER_V110));
+  return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, fcpl, fapl);
+}
+
+void batch_norm(hid_t parent, const std::string& prefix, const Id& dcpl = plain()) {
   for (const char* name : {"weight", "bias", "running_mean", "running_var"})
     floats(parent, prefix + name, {3}, 0.5f, dcpl);
   const std::int64_t count = 7;
-  dataset(parent, prefix + "num_batches_tracked", H5T_STD_I64LE, space_of({}), &count, H5T_NATIVE_INT64);
+  dataset(parent, prefix + "num_batches_tracked", H5T_STD_I64LE, space_of({}), &count, H5T_NATIVE_INT64,
+          plain());
 }
 
 void contiguous(hid_t file) {
-  floats(file, "0.weight", {2, 3, 3, 2});
-  floats(file, "0.bias", {3});
+  floats(file, "0.weight", {2, 3, 3, 2}, 0.0f, plain());
+  floats(file, "0.bias", {3}, 0.0f, plain());
   batch_norm(file, "1.");
 }
 
 void nested(hid_t file) {
-  const Id outer = group(file, "features");
+  const Id outer = timeless_group(file, "features");
   for (const char* name : {"0", "1", "2"})
-    batch_norm(group(outer, name), "");
+    batch_norm(timeless_group(outer, name), "");
   ok(H5Lcreate_soft("/features/0/weight", file, "tied", H5P_DEFAULT, H5P_DEFAULT));
   text_attribute(outer, "torch_dtype", "float32");
 }
 
 void in_chunks(hid_t file, const std::function<void(hid_t dcpl)>& add_filters) {
   for (const Dims& chunk : {Dims{1, 3, 2, 2}, Dims{4, 3, 3, 3}, Dims{3, 2, 1, 3}}) {
-    const Id dcpl = chunked(chunk);
+    const Id dcpl = without_times(chunked(chunk));
     add_filters(dcpl);
     floats(file, std::to_string(chunk[0]) + ".weight", {4, 3, 3, 3}, 1.0f, dcpl);
   }
@@ -54,7 +71,7 @@ void in_chunks(hid_t file, const std::function<void(hid_t dcpl)>& add_filters) {
 }
 
 void compact(hid_t file) {
-  const Id dcpl = H5Pcreate(H5P_DATASET_CREATE);
+  const Id dcpl = plain();
   ok(H5Pset_layout(dcpl, H5D_COMPACT));
   floats(file, "0.weight", {2, 3, 3, 2}, 0.0f, dcpl);
   batch_norm(file, "1.", dcpl);

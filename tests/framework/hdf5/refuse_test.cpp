@@ -9,6 +9,7 @@
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/hdf5/hdf5.h>
+#include <upconv/framework/hdf5/library.h>
 
 /// Every bad file is refused with a LoadError that names file and dataset, and the module stays as it was.
 namespace {
@@ -48,6 +49,13 @@ void make_newer_version(const fs::path& path) {
   ok(H5Awrite(attribute, H5T_NATIVE_INT64, &version));
 }
 
+void make_newer_superblock(const fs::path& path) {
+  { const Id file = hdf5_bad_files::file_with_bias(path); }
+  std::vector<char> bytes = read_bytes(path);
+  bytes[8] = 4;
+  write_bytes(path, bytes);
+}
+
 std::vector<BadFile> bad_files() {
   std::vector<BadFile> all = {
       {"Missing", [](const fs::path&) {}, "", "there is no such file"},
@@ -84,6 +92,8 @@ std::vector<BadFile> bad_files() {
       {"TruncatedToAHalf", [](const fs::path& path) { make_truncated(path, 50); }, "",
        "the file is truncated"},
       {"TruncatedToAFew", [](const fs::path& path) { make_truncated(path, 2); }, "", "the file is damaged"},
+      {"NewerSuperblock", make_newer_superblock, "",
+       "it is written in a form of a newer HDF5, which the library here"},
       {"NewerFormat", make_newer_version, "", "it has format version 2, this upconv reads 1"},
   };
   for (auto* more : {hdf5_bad_files::bad_types, hdf5_bad_files::bad_storage, hdf5_bad_files::bad_links}) {
@@ -251,6 +261,40 @@ TEST(Hdf5RefuseMore, CapsAreOptions) {
   EXPECT_THAT(text({.max_depth = 1}), HasSubstr("is nested in more than 1 groups"));
   EXPECT_THAT(text({.max_depth = 1001}), HasSubstr("max_depth must be 0 to 1000"));
   EXPECT_THAT(text({.max_name_bytes = 12}), HasSubstr("has a name of more than 12 bytes"));
+}
+
+/// Written by h5py 3.16 over HDF5 2.0.0, libver="latest":
+///   create_dataset("conv.weight", data=arange(24, dtype="f4").reshape(2, 3, 4), chunks=(1, 3, 4),
+///   compression="gzip") file["mask"] = array([True, False])
+TEST(Hdf5RefuseMore, AFileOfANewerLibraryIsNotCalledDamaged) {
+#if H5_VERS_MAJOR < 2
+  const fs::path path = fs::path(UPCONV_NEWER_FILES) / "hdf5_2_0.h5";
+  const std::string text = message_of<LoadError>([&] { upconv::read_hdf5(path); });
+  EXPECT_THAT(text,
+              HasSubstr("entry 'conv.weight' is written in a form of HDF5 2.0 or newer, which the library "
+                        "here, HDF5 " +
+                        std::string(H5_VERS_INFO).substr(std::string("HDF5 library version: ").size()) +
+                        ", cannot read: write it again for older ones, in h5py with File(..., "
+                        "libver=(\"earliest\", \"v110\"))"));
+#if !H5_VERSION_GE(1, 12, 0)
+  EXPECT_THAT(text, HasSubstr("entry 'mask' is written in a form of HDF5 1.12 or newer"));
+#endif
+  EXPECT_THAT(text, testing::Not(HasSubstr("damaged")));
+#else
+  GTEST_SKIP() << "this library reads such files";
+#endif
+}
+
+TEST(Hdf5RefuseMore, MessagesHoldNoAddresses) {
+  EXPECT_EQ(
+      upconv::hdf5::without_addresses(
+          "file read failed: time = Mon Nov 30 20:00:00 2026, filename = 'w.h5', file descriptor = 7, errno "
+          "= "
+          "5, error message = 'Input/output error', buf = 0x55d0c0ffee10, total read size = 8, offset = 0"),
+      "file read failed, filename = 'w.h5', errno = 5, error message = 'Input/output error', total read size "
+      "= 8, offset = 0");
+  EXPECT_EQ(upconv::hdf5::without_addresses("no object at 0x7f00deadbeef, flags 0x01"),
+            "no object at (address), flags 0x01");
 }
 
 TEST(Hdf5RefuseMore, AHundredThousandDatasets) {

@@ -1,0 +1,3 @@
+#include <upconv/upconv.h>
+
+int main() {}

@@ -1,0 +1,6 @@
+#include <upconv/upconv.h>
+
+int main() {
+  const upconv::StateDict weights;
+  upconv::StateDict copy = weights;
+}
