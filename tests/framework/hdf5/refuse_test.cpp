@@ -269,7 +269,8 @@ TEST(Hdf5RefuseMore, CapsAreOptions) {
 TEST(Hdf5RefuseMore, AFileOfANewerLibraryIsNotCalledDamaged) {
 #if H5_VERS_MAJOR < 2
   const fs::path path = fs::path(UPCONV_NEWER_FILES) / "hdf5_2_0.h5";
-  const std::string text = message_of<LoadError>([&] { upconv::read_hdf5(path); });
+  // In isolation, since HDF5 1.10.8 leaks memory over such a type, which LeakSanitizer would see here.
+  const std::string text = message_of<LoadError>([&] { upconv::read_hdf5(path, {.isolate = true}); });
   EXPECT_THAT(text,
               HasSubstr("entry 'conv.weight' is written in a form of HDF5 2.0 or newer, which the library "
                         "here, HDF5 " +
