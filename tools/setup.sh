@@ -29,7 +29,8 @@ required=(g++ cmake ninja-build libhdf5-dev liblzf-dev libeigen3-dev libhwy-dev 
 optional=()  # tests that need one of these skip, visibly, where it cannot be had
 if [[ -n $what ]]; then
   required+=(libgtest-dev libgmock-dev python3)
-  optional+=(pkg-config clang-format-14 clang-14 libomp-14-dev doxygen python3-h5py python3-torch python3-pil)
+  optional+=(pkg-config clang-format-14 clang-14 libomp-14-dev doxygen python3-h5py python3-torch python3-pil
+    g++-aarch64-linux-gnu qemu-user)
 fi
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
