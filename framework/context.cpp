@@ -1,6 +1,9 @@
 #include <ostream>
 
+#include <unistd.h>
+
 #include <upconv/framework/context.h>
+#include <upconv/framework/cpu_threads.h>
 #include <upconv/framework/cuda_runtime.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
@@ -53,6 +56,7 @@ std::shared_ptr<cuda::Stream> stream_for(const ExecutionContextOptions& options)
 
 ExecutionContext::ExecutionContext(ExecutionContextOptions options)
     : options_(std::move(options)),
+      process_(getpid()),
       caps_(device_caps(options_.device)),
       stream_(stream_for(options_)),
       workspace_(options_.device, stream_) {
@@ -61,13 +65,21 @@ ExecutionContext::ExecutionContext(ExecutionContextOptions options)
                                 ") is no precision: use one of the enumerators"));
   }
   if (options_.num_threads < 0) {
-    throw ArgumentError(
-        message("num_threads must be 0 (every hardware thread) or more, got ", options_.num_threads));
+    throw ArgumentError(message("num_threads must be 0 (as many as the process may use) or more, got ",
+                                options_.num_threads));
   }
   if (options_.stream != nullptr && options_.device.is_cpu()) {
     throw ArgumentError("a context on the CPU has no stream: use Device::cuda, or leave `stream` null");
   }
-  if (options_.num_threads == 0) options_.num_threads = device_caps(Device::cpu()).multiprocessors;
+  if (options_.num_threads == 0) options_.num_threads = default_num_threads();
+}
+
+void ExecutionContext::check_process() const {
+  if (stream_ == nullptr || process_ == getpid()) return;
+  throw StateError(
+      message("a context on ", options_.device,
+              " was made before fork(), and CUDA does not work in the child: fork before CUDA is "
+              "first used and make the context in the child, or start it with posix_spawn"));
 }
 
 void ExecutionContext::throw_moved_from() {
@@ -81,11 +93,13 @@ void* ExecutionContext::stream() const {
 
 void ExecutionContext::synchronize() const {
   check_usable();
+  check_process();
   if (stream_ != nullptr) cuda::synchronize(*stream_);
 }
 
 void ExecutionContext::copy(TensorView to, ConstTensorView from) {
   check_usable();
+  check_process();
   check_copy(to, from);
   for (const Device device : {to.device(), from.device()}) {
     if (device.is_cuda() && device != options_.device) {
@@ -99,6 +113,7 @@ void ExecutionContext::copy(TensorView to, ConstTensorView from) {
 
 Buffer ExecutionContext::allocate(std::size_t bytes) const {
   check_usable();
+  check_process();
   return stream_ == nullptr ? Buffer(options_.device, bytes) : Buffer(stream_, options_.device, bytes);
 }
 

@@ -56,7 +56,10 @@ struct TraceEvent {
 struct ExecutionContextOptions {
   Device device = Device::cpu();          ///< Where modules run.
   Precision precision = Precision::fp32;  ///< How products of f32 tensors may be computed.
-  int num_threads = 0;                    ///< CPU threads that kernels use; 0 means every hardware thread.
+  /// CPU threads that kernels use at most; a small problem is not spread over all of them. 0: as many as the
+  /// process may use. That is OMP_NUM_THREADS (of a list, the first), or a thread for every core that the
+  /// calling thread's affinity and the process's control group allow; and at most OMP_THREAD_LIMIT.
+  int num_threads = 0;
   /// Kernels forced by name, operator -> row, such as {"conv_transpose2d", "cpu.reference"}. Forcing a row
   /// that does not fit the problem throws ArgumentError; `explain` lists the rows.
   std::map<std::string, std::string> kernels = {};
@@ -118,8 +121,12 @@ class ExecutionContext {
   /// Scratch memory on the device, reused from call to call.
   Workspace& workspace() {
     check_usable();
+    check_process();
     return workspace_;
   }
+  /// Throws: StateError in a child of fork() for a GPU's context that its parent made: CUDA works in neither
+  /// the old context nor a new one there. A context on the CPU does work.
+  void check_process() const;
   /// What a kernel keeps from call to call, such as a library's handle: one T of this context's device, made
   /// at its first use. Two shared libraries that hide T from each other have one each.
   template <class T>
@@ -141,6 +148,7 @@ class ExecutionContext {
   [[noreturn]] static void throw_moved_from();
 
   ExecutionContextOptions options_;
+  long process_;  // that made it
   DeviceCaps caps_;
   std::shared_ptr<cuda::Stream> stream_;  // null on the CPU
   Workspace workspace_;

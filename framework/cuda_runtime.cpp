@@ -30,6 +30,10 @@ std::string remedy_for(cudaError_t status) {
                                    "-DCMAKE_CUDA_ARCHITECTURES=", major, minor)
                          : std::string(": rebuild with -DCMAKE_CUDA_ARCHITECTURES=<its compute capability>"));
     }
+    case cudaErrorInitializationError:
+      return ": in a child of fork() CUDA does not work if its parent used it: fork before CUDA is first "
+             "used, "
+             "or start the child with posix_spawn";
     case cudaErrorInsufficientDriver:
       return ": install or update the NVIDIA driver, or use the CPU";
     case cudaErrorIllegalAddress:

@@ -1,8 +1,7 @@
-#include <algorithm>
 #include <charconv>
 #include <ostream>
-#include <thread>
 
+#include <upconv/framework/cpu_threads.h>
 #include <upconv/framework/cuda_runtime.h>
 #include <upconv/framework/device.h>
 #include <upconv/framework/error.h>
@@ -51,7 +50,7 @@ namespace {
 DeviceCaps cpu_caps() {
   DeviceCaps caps;
   caps.name = "cpu";
-  caps.multiprocessors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  caps.multiprocessors = usable_cores();
   return caps;
 }
 

@@ -78,6 +78,7 @@ void run(std::string_view op, std::span<const Row> rows, const Problem& problem,
   ctx.check_usable();
   const Row& row = select(op, rows, problem, ctx.caps(), forced_kernel(op, ctx));
   if (ctx.trace()) ctx.trace()({layer, problem.to_string(), row.name});
+  ctx.check_process();
   const ProfilerRange range(row.name.data());
   try {
     row.launch(problem, operands, ctx);

@@ -17,9 +17,9 @@ from pathlib import Path
 FLOORS = ("framework", "kernels", "layers")
 OUTSIDE = ("examples", "tests", "bench", "tools")  # stand above the library
 CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
-INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cuda_runtime.h", "framework/cuda_check.h",
-            "framework/conversion.h", "framework/keep_loaded.h", "framework/load_compare.h", "framework/load_hints.h",
-            "framework/hdf5/")  # not installed
+INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cpu_threads.h", "framework/cuda_runtime.h",
+            "framework/cuda_check.h", "framework/conversion.h", "framework/keep_loaded.h", "framework/load_compare.h",
+            "framework/load_hints.h", "framework/hdf5/")  # not installed
 PUBLIC = {"framework/hdf5/hdf5.h"}  # the one header of an internal folder that is
 DEVICE = "kernels/cuda/device/"
 CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes another library's, CUDA's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ class Case:
     arguments: dict[str, Any] = field(default_factory=dict)  # of the call
     options: dict[str, float] = field(default_factory=dict)  # that the test must know, beside the parameters
     x: torch.Tensor | None = None  # instead of drawn values
+    special: str = ""  # tensors that hold infinities and NaN, such as "x weight"
 
 
 # --- convolution --------------------------------------------------------------------------------
@@ -51,6 +52,7 @@ class Conv:
     unbatched: bool = False
     to_size: bool = False
     dtype: torch.dtype = torch.float32
+    special: str = ""
 
     def output(self) -> tuple[int, int]:
         sizes = []
@@ -84,7 +86,7 @@ class Conv:
         shape = (self.ci, self.ih, self.iw) if self.unbatched else (self.n, self.ci, self.ih, self.iw)
         name += ("_unbatched" if self.unbatched else "") + ("_to_size" if self.to_size else "")
         arguments = {"output_size": list(self.output())} if self.to_size else {}
-        return Case(f"{name}.{self.problem()}", module, shape, self.dtype, arguments)
+        return Case(f"{name}.{self.problem()}", module, shape, self.dtype, arguments, special=self.special)
 
 
 def draw_conv(rng: random.Random, transposed: bool, dtype: torch.dtype) -> Conv:
@@ -132,6 +134,24 @@ def draw_cases(seed: int, transposed: bool, counts: dict[torch.dtype, int]) -> l
     return cases
 
 
+def special_convs(convs: list[Conv]) -> list[Case]:
+    """Each with infinities and NaN in its weight, in x, and in both; transposed, in every type.
+
+    PyTorch's own ways disagree about an infinite weight and the zeros around an ordinary convolution: oneDNN's kernels
+    leave them out, a matrix product multiplies them. The cases here meet those kernels in fp32: more than one image, no
+    dilation, no small groups.
+    """
+    cases = []
+    for index, conv in enumerate(convs):
+        dtypes = list(DTYPE_NAMES) if conv.transposed or conv.mode != "zeros" or conv.p == (0, 0) else [torch.float32]
+        for dtype in dtypes:
+            for special in ("weight", "x", "x weight"):
+                conv = replace(conv, special=special, dtype=dtype)
+                assert conv.works()
+                cases.append(conv.case(f"special_{index:02d}_{DTYPE_NAMES[dtype]}_{special.replace(' ', '_')}_exact"))
+    return cases
+
+
 def conv_transpose2d() -> list[Case]:
     t = True
     corners = {
@@ -167,7 +187,17 @@ def conv_transpose2d() -> list[Case]:
         "to_size_unbatched": Conv(t, ci=2, ih=3, iw=4, co=2, k=(3, 3), s=(3, 2), op=(1, 1), to_size=True,
                                   unbatched=True),
     }
-    return ([conv.case(f"corner_{name}_exact") for name, conv in corners.items()]
+    special = [
+        Conv(t, ci=2, ih=4, iw=4, co=2, k=(3, 3)),
+        Conv(t, ci=3, ih=5, iw=19, co=9, k=(3, 5), p=(1, 2)),
+        Conv(t, ci=2, ih=4, iw=5, co=3, k=(4, 4), s=(2, 2), p=(1, 1), op=(1, 0)),
+        Conv(t, ci=3, ih=4, iw=5, co=2, k=(3, 3), s=(2, 2), d=(2, 2), op=(1, 1)),  # phases without taps
+        Conv(t, ci=4, ih=3, iw=7, co=6, k=(2, 3), s=(3, 1), d=(1, 3), p=(0, 3), g=2),
+        Conv(t, ci=3, ih=5, iw=6, co=1, k=(6, 6), s=(2, 2), p=(2, 2)),  # folded
+        Conv(t, n=17, ci=3, ih=1, iw=2, co=4, k=(2, 3), p=(0, 1)),  # many tiny images
+        Conv(t, n=2, ci=5, ih=3, iw=3, co=5, k=(3, 3), p=(1, 1), g=5),
+    ]
+    return ([conv.case(f"corner_{name}_exact") for name, conv in corners.items()] + special_convs(special)
             + draw_cases(20241, t, {torch.float32: 320, torch.float16: 40, torch.bfloat16: 40}))
 
 
@@ -197,7 +227,17 @@ def conv2d() -> list[Case]:
         "unbatched": Conv(t, ci=4, ih=4, iw=5, co=2, k=(3, 3), s=(2, 2), p=(1, 1), unbatched=True),
         "wide_row": Conv(t, ci=3, ih=1, iw=67, co=5, k=(1, 5), p=(0, 2)),
     }
-    return ([conv.case(f"corner_{name}_exact") for name, conv in corners.items()]
+    special = [
+        Conv(t, n=2, ci=3, ih=5, iw=6, co=4, k=(3, 3), p=(1, 1)),
+        Conv(t, n=2, ci=2, ih=7, iw=23, co=7, k=(3, 5), p=(1, 2), s=(1, 2)),
+        Conv(t, n=2, ci=16, ih=5, iw=6, co=16, k=(3, 3), p=(1, 1), g=2),
+        Conv(t, n=2, ci=6, ih=5, iw=5, co=6, k=(3, 3), p=(1, 1), g=6),
+        Conv(t, n=17, ci=3, ih=2, iw=2, co=4, k=(3, 3), p=(1, 1)),
+        Conv(t, ci=3, ih=6, iw=7, co=2, k=(3, 4), s=(2, 1)),
+        Conv(t, ci=3, ih=5, iw=7, co=2, k=(3, 3), p=(2, 1), mode="reflect"),
+        Conv(t, ci=3, ih=5, iw=7, co=3, k=(3, 3), s=(2, 2), p=(2, 3), mode="replicate"),
+    ]
+    return ([conv.case(f"corner_{name}_exact") for name, conv in corners.items()] + special_convs(special)
             + draw_cases(20242, t, {torch.float32: 120, torch.float16: 20, torch.bfloat16: 20}))
 
 
@@ -213,7 +253,10 @@ def linear() -> list[Case]:
                  nn.Linear(fan_in, fan_out, bias=bool(index % 3)), shape,
                  dtype)
             for dtype in DTYPE_NAMES for values in ("exact", "random")
-            for index, (fan_in, fan_out, shape) in enumerate(shapes)]
+            for index, (fan_in, fan_out, shape) in enumerate(shapes)
+            ] + [Case(f"{DTYPE_NAMES[dtype]}_special_{special.replace(' ', '_')}_exact", nn.Linear(13, 9), (6, 13),
+                      dtype, special=special)
+                 for dtype in DTYPE_NAMES for special in ("weight", "x", "x weight", "bias")]
 
 
 def batch_norm2d() -> list[Case]:
@@ -221,7 +264,10 @@ def batch_norm2d() -> list[Case]:
     return [Case(f"{DTYPE_NAMES[dtype]}_{index:02d}_{'affine' if affine else 'plain'}_random",
                  nn.BatchNorm2d(shape[1], eps=eps, affine=affine), shape, dtype, options={"eps": eps})
             for dtype in DTYPE_NAMES for affine in (True, False)
-            for index, (shape, eps) in enumerate(zip(shapes, (1e-5, 1e-5, 1e-3, 0.5, 1e-5)))]
+            for index, (shape, eps) in enumerate(zip(shapes, (1e-5, 1e-5, 1e-3, 0.5, 1e-5)))
+            ] + [Case(f"{DTYPE_NAMES[dtype]}_special_{special}_random", nn.BatchNorm2d(7), (2, 7, 3, 4), dtype,
+                      options={"eps": 1e-5}, special=special)
+                 for dtype in DTYPE_NAMES for special in ("x", "weight", "bias", "running_mean", "running_var")]
 
 
 def activation() -> list[Case]:
@@ -238,6 +284,12 @@ def activation() -> list[Case]:
                 cases.append(Case(f"{tag}_{name}_{values}", module, (2, 3, 4, 5), dtype, options=options))
             cases.append(Case(f"{tag}_{name}_special", module, dtype=dtype, options=options, x=special))
             cases.append(Case(f"{tag}_{name}_empty", module, (2, 0, 3), dtype, options=options))
+        # A slope that is not finite meets 0, too.
+        infinite = {"negative_slope": float("inf")}
+        cases.append(Case(f"{tag}_leaky_relu_infinite_special", nn.LeakyReLU(float("inf")), dtype=dtype,
+                          options=infinite, x=special))
+        cases.append(Case(f"{tag}_prelu_special", nn.PReLU(5), dtype=dtype, special="weight",
+                          x=special.reshape(1, 1, -1).expand(1, 5, -1).contiguous()))
         # PReLU's channels are dimension 1, of an unbatched image too; below two dimensions there is one.
         for shape, count in (((2, 3, 4, 5), 3), ((2, 3, 4, 5), 1), ((3, 4, 5), 4), ((3, 4, 5), 1),
                              ((4, 6), 6),

@@ -65,16 +65,23 @@ HWY_INLINE VF tanh(VF x) {
   return hn::IfThenElse(hn::IsNaN(x), x, value);
 }
 
-/// `slope` is leaky_relu's and prelu's factor for x < 0.
+/// `slope` is leaky_relu's and prelu's factor unless x > 0.
 template <ActivationKind kKind>
 HWY_INLINE VF activate(VF x, VF slope) {
-  const F32 d;
-  const auto negative = hn::Lt(x, hn::Zero(d));
-  if constexpr (kKind == ActivationKind::relu) return hn::IfThenElse(negative, hn::Zero(d), x);
-  if constexpr (kKind == ActivationKind::leaky_relu || kKind == ActivationKind::prelu)
-    return hn::IfThenElse(negative, hn::Mul(x, slope), x);
-  if constexpr (kKind == ActivationKind::sigmoid) return sigmoid(x);
-  if constexpr (kKind == ActivationKind::tanh) return tanh(x);
+  const VF zero = hn::Zero(F32());
+  switch (kKind) {
+    case ActivationKind::none:
+      return x;
+    case ActivationKind::relu:
+      return hn::IfThenElse(hn::Lt(x, zero), zero, x);
+    case ActivationKind::leaky_relu:
+    case ActivationKind::prelu:  // PyTorch's condition: zero times an infinite slope is NaN
+      return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(x, slope));
+    case ActivationKind::sigmoid:
+      return sigmoid(x);
+    case ActivationKind::tanh:
+      return tanh(x);
+  }
   return x;
 }
 
@@ -97,7 +104,7 @@ HWY_INLINE void with_activation(ActivationKind kind, const Body& body) {
   }
 }
 
-/// The factor for x < 0 in channel c.
+/// The factor unless x > 0, in channel c.
 template <class T>
 HWY_INLINE float slope_of(const Activation& activation, std::int64_t c) {
   if (activation.kind != ActivationKind::prelu) return activation.negative_slope;

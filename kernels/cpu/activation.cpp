@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include <upconv/kernels/cpu/compute_type.h>
 #include <upconv/kernels/cpu/elementwise.h>
 #include <upconv/kernels/cpu/simd.h>
 #include <upconv/kernels/cpu/tables.h>
@@ -47,9 +48,8 @@ using ActivateChunk = void (*)(const ActivationProblem&, const ActivationOperand
                                std::int64_t);
 
 ActivateChunk activate_chunk_of(DType dtype) {
-  if (dtype == DType::f16) return activate_chunk<Float16>;
-  if (dtype == DType::bf16) return activate_chunk<BFloat16>;
-  return activate_chunk<float>;
+  return visit_compute_type(
+      dtype, []<class T>(std::type_identity<T>) -> ActivateChunk { return activate_chunk<T>; });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include <upconv/kernels/cpu/compute_type.h>
 #include <upconv/kernels/cpu/elementwise.h>
 #include <upconv/kernels/cpu/simd.h>
 #include <upconv/kernels/cpu/tables.h>
@@ -41,9 +42,8 @@ using AffineChunk = void (*)(const ChannelAffineProblem&, const ChannelAffineOpe
                              std::int64_t);
 
 AffineChunk affine_chunk_of(DType dtype) {
-  if (dtype == DType::f16) return affine_chunk<Float16>;
-  if (dtype == DType::bf16) return affine_chunk<BFloat16>;
-  return affine_chunk<float>;
+  return visit_compute_type(dtype,
+                            []<class T>(std::type_identity<T>) -> AffineChunk { return affine_chunk<T>; });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include <upconv/kernels/cpu/compute_type.h>
 #include <upconv/kernels/cpu/convert.h>
 #include <upconv/kernels/cpu/simd.h>
 
@@ -55,18 +56,26 @@ HWY_EXPORT(bf16_to_f32);
 HWY_EXPORT(f32_to_f16);
 HWY_EXPORT(f32_to_bf16);
 
-}  // namespace
-
-void convert_to_f32(DType type, const void* from, std::int64_t count, float* to) {
-  if (type == DType::f16) return HWY_DYNAMIC_DISPATCH(f16_to_f32)(from, count, to);
-  if (type == DType::bf16) return HWY_DYNAMIC_DISPATCH(bf16_to_f32)(from, count, to);
+void copy_floats(const void* from, std::int64_t count, void* to) {
   std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
 }
 
+}  // namespace
+
+void convert_to_f32(DType type, const void* from, std::int64_t count, float* to) {
+  visit_compute_type(type, [&]<class T>(std::type_identity<T>) {
+    if constexpr (std::is_same_v<T, float>) copy_floats(from, count, to);
+    if constexpr (std::is_same_v<T, Float16>) HWY_DYNAMIC_DISPATCH(f16_to_f32)(from, count, to);
+    if constexpr (std::is_same_v<T, BFloat16>) HWY_DYNAMIC_DISPATCH(bf16_to_f32)(from, count, to);
+  });
+}
+
 void convert_from_f32(const float* from, std::int64_t count, DType type, void* to) {
-  if (type == DType::f16) return HWY_DYNAMIC_DISPATCH(f32_to_f16)(from, count, to);
-  if (type == DType::bf16) return HWY_DYNAMIC_DISPATCH(f32_to_bf16)(from, count, to);
-  std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
+  visit_compute_type(type, [&]<class T>(std::type_identity<T>) {
+    if constexpr (std::is_same_v<T, float>) copy_floats(from, count, to);
+    if constexpr (std::is_same_v<T, Float16>) HWY_DYNAMIC_DISPATCH(f32_to_f16)(from, count, to);
+    if constexpr (std::is_same_v<T, BFloat16>) HWY_DYNAMIC_DISPATCH(f32_to_bf16)(from, count, to);
+  });
 }
 
 }  // namespace upconv::kernels::cpu

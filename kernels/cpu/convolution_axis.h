@@ -65,14 +65,34 @@ struct ConvAxis {
     return q1 + shift > 0 && q0 + shift < plane_size(plane_of(k));
   }
 
+  /// Whether some tap of the phase meets padding at q.
+  bool meets_padding(std::int64_t q, std::int64_t phase) const {
+    if (!zeros) return false;
+    for (std::int64_t k = 0; k < kernel; ++k) {
+      if (phase_of(k) == phase && input(q, k) < 0) return true;
+    }
+    return false;
+  }
+  /// Input index that tap k of its phase reads at q, or -1 for padding with zeros.
+  std::int64_t input(std::int64_t q, std::int64_t k) const {
+    const std::int64_t i = (q + shift_of(k)) * planes() + plane_of(k);
+    return i >= 0 && i < in ? i : -1;
+  }
+
   /// Input index that (plane, index within the plane) reads, or -1 for zero.
   std::int64_t source(std::int64_t plane, std::int64_t index, PaddingMode mode) const {
     const std::int64_t i = index * planes() + plane;
     if (i >= 0 && i < in) return i;
-    if (mode == PaddingMode::zeros) return -1;
     // A tile may reach past what the problem needs: whatever those positions give is never stored.
-    const std::int64_t mirrored = mode == PaddingMode::replicate ? i : i < 0 ? -i : 2 * (in - 1) - i;
-    return std::clamp<std::int64_t>(mirrored, 0, in - 1);
+    switch (mode) {
+      case PaddingMode::zeros:
+        break;
+      case PaddingMode::reflect:
+        return std::clamp<std::int64_t>(i < 0 ? -i : 2 * (in - 1) - i, 0, in - 1);
+      case PaddingMode::replicate:
+        return std::clamp<std::int64_t>(i, 0, in - 1);
+    }
+    return -1;
   }
 
  private:

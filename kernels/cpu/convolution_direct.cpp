@@ -29,18 +29,22 @@
 // to 512 channels, 24 % faster at 1024; but its panels promise no order of summation, and a pixel must not
 // depend on its place.
 //
-// Not finite: zeros of the padding are multiplied like any number, so an infinite or NaN weight gives NaN at
-// borders where PyTorch's transposed convolution has no product at all. Not finite pixels spread as in
-// PyTorch.
+// Not finite: the zeros of the padding are multiplied like any number, which changes no sum as long as
+// weights are finite. Of a problem with others, the outputs at the border are summed once more, over the taps
+// that meet the image (-border): an infinite weight gives an infinity and not, times padding, a NaN.
+//
+// Scratch. At most 1 MB of x for each thread: with many input channels or wide dilation they are loaded in
+// slices, and the sums of an item wait in between. As they are in f32 anyway, the bits stay the same.
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 
+#include <upconv/kernels/cpu/compute_type.h>
 #include <upconv/kernels/cpu/convolution_direct.h>
 #include <upconv/kernels/cpu/convolution_plan.h>
 #include <upconv/kernels/cpu/convolution_taps.h>
-#include <upconv/kernels/cpu/keep_openmp.h>
+#include <upconv/kernels/cpu/parallel.h>
 #include <upconv/kernels/cpu/simd.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -48,6 +52,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <upconv/kernels/cpu/convolution_border-inl.h>
 #include <upconv/kernels/cpu/convolution_load-inl.h>
 #include <upconv/kernels/cpu/convolution_micro-inl.h>
 #include <upconv/kernels/cpu/convolution_store-inl.h>
@@ -72,7 +77,7 @@ struct Scratch {
     cut(plan.row_count, rows);
   }
   float* input;          // [ci][plane][row][col], or [ci][plane][row][col][image] in batch mode
-  float* output;         // [phase_w][co_lane][vector][lane]
+  float* output;         // [phase_w][co_lane][vector][lane]; with slices [phase_h][block] of those
   float* line;           // [col][phase_w]
   ConvTap* taps;         // of one phase
   std::int64_t* starts;  // [vector]
@@ -112,41 +117,56 @@ inline std::int64_t list_taps(const ConvPlan& plan, const ConvTile& tile, std::i
   return count;
 }
 
+/// Adds the products of the input channels in the tile of x to the sums of a block and phase_h.
+inline void add_products(const ConvPlan& plan, const ConvTile& tile, const float* packed, ConvSpan channels,
+                         std::int64_t phase_h, std::int64_t block, const Scratch& scratch, float* sums) {
+  const ConvPackLayout& layout = plan.layout;
+  const std::int64_t lane_step = tile.vectors * plan.lanes;
+  const std::int64_t co_count =
+      std::min(layout.channels, plan.problem.co_per_group() - block * layout.channels);
+  const std::int64_t passes = layout.folded ? 1 : layout.width.phases();
+  for (std::int64_t phase_w = 0; phase_w < passes; ++phase_w) {
+    const MicroArguments arguments{
+        .x = scratch.input,
+        .starts = scratch.starts,
+        .vectors = tile.vectors,
+        .taps = scratch.taps,
+        .tap_count = list_taps(plan, tile, phase_h, phase_w, scratch.taps),
+        .channels = channels.size(),
+        .x_step = tile.channel_step,
+        .weight_step = layout.height.taps_of(phase_h) * layout.row_taps_of(phase_w) * layout.lanes,
+        .out_step = lane_step,
+        .continues = channels.begin > 0};
+    const float* weight = packed + layout.block(tile.group, block) + layout.phase(phase_h, phase_w) +
+                          channels.begin * arguments.weight_step;
+    if (layout.folded) {
+      run_phases(arguments, layout.lanes, weight, sums);
+    } else {
+      run_channels(arguments, co_count, weight, sums + phase_w * layout.channels * lane_step);
+    }
+  }
+}
+
 template <class T>
 void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64_t item, std::byte* memory) {
   const Scratch scratch(plan, memory);
   const ConvTile tile(plan, item);
-  const ConvPackLayout& layout = plan.layout;
   const float* packed = static_cast<const float*>(operands.packed_weight.raw());
-  load_tile(plan, tile, static_cast<const T*>(operands.x.raw()), scratch.rows, scratch.input);
   for (std::int64_t v = 0; v < tile.vectors; ++v)
     scratch.starts[v] = tile.vector_start(v);
-
-  const std::int64_t lane_step = tile.vectors * plan.lanes;
-  for (std::int64_t phase_h = 0; phase_h < layout.height.phases(); ++phase_h) {
-    for (std::int64_t block = tile.block0; block < tile.block1; ++block) {
-      const std::int64_t channels =
-          std::min(layout.channels, plan.problem.co_per_group() - block * layout.channels);
-      const std::int64_t passes = layout.folded ? 1 : layout.width.phases();
-      for (std::int64_t phase_w = 0; phase_w < passes; ++phase_w) {
-        const MicroArguments arguments{
-            .x = scratch.input,
-            .starts = scratch.starts,
-            .vectors = tile.vectors,
-            .taps = scratch.taps,
-            .tap_count = list_taps(plan, tile, phase_h, phase_w, scratch.taps),
-            .channels = layout.ci,
-            .x_step = tile.channel_step,
-            .weight_step = layout.height.taps_of(phase_h) * layout.row_taps_of(phase_w) * layout.lanes,
-            .out_step = lane_step};
-        const float* weight = packed + layout.block(tile.group, block) + layout.phase(phase_h, phase_w);
-        if (layout.folded) {
-          run_phases(arguments, layout.lanes, weight, scratch.output);
-        } else {
-          run_channels(arguments, channels, weight, scratch.output + phase_w * layout.channels * lane_step);
+  for (std::int64_t first = 0; first < plan.layout.ci; first += plan.slice) {
+    const ConvSpan channels{first, std::min(first + plan.slice, plan.layout.ci)};
+    load_tile(plan, tile, channels, static_cast<const T*>(operands.x.raw()), scratch.rows, scratch.input);
+    float* sums = scratch.output;
+    for (std::int64_t phase_h = 0; phase_h < plan.layout.height.phases(); ++phase_h) {
+      for (std::int64_t block = tile.block0; block < tile.block1; ++block) {
+        add_products(plan, tile, packed, channels, phase_h, block, scratch, sums);
+        if (channels.end == plan.layout.ci) {
+          if (!plan.problem.finite_weight) sum_border<T>(plan, tile, operands, phase_h, block, sums);
+          store_tile<T>(plan, tile, operands, phase_h, block, sums, scratch.line);
         }
+        if (plan.slices > 1) sums += plan.sums_step;
       }
-      store_tile<T>(plan, tile, operands, phase_h, block, scratch.output, scratch.line);
     }
   }
 }
@@ -154,9 +174,8 @@ void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64
 using ComputeItem = void (*)(const ConvPlan&, const ConvOperands&, std::int64_t, std::byte*);
 
 ComputeItem compute_item_of(DType dtype) {
-  if (dtype == DType::f16) return compute_item<Float16>;
-  if (dtype == DType::bf16) return compute_item<BFloat16>;
-  return compute_item<float>;
+  return visit_compute_type(dtype,
+                            []<class T>(std::type_identity<T>) -> ComputeItem { return compute_item<T>; });
 }
 
 std::int64_t vector_lanes() {
@@ -171,9 +190,6 @@ HWY_AFTER_NAMESPACE();
 namespace upconv::kernels::cpu {
 
 namespace {
-
-// A microsecond of work; to wake another thread takes several.
-constexpr double kFlopsWorthThreads = 1e5;
 
 HWY_EXPORT(compute_item_of);
 HWY_EXPORT(vector_lanes);
@@ -191,30 +207,24 @@ Verdict supports(const ConvProblem&, const DeviceCaps&) {
 }
 
 std::size_t workspace_bytes(const ConvProblem& problem, const ExecutionContext& ctx) {
-  return plan_of(problem, ctx).scratch_bytes() * static_cast<std::size_t>(ctx.num_threads());
+  return plan_of(problem, ctx).workspace_bytes();
 }
 
 void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
   const ConvPlan plan = plan_of(problem, ctx);
   const std::int64_t items = plan.items();
+  if (items == 0) return;
   const auto compute = HWY_DYNAMIC_DISPATCH(compute_item_of)(problem.dtype);
   const std::size_t bytes = plan.scratch_bytes();
-  if (items == 0) return;
-  const bool alone = items == 1 || problem.flops() < kFlopsWorthThreads;
-  const int threads = alone ? 1 : static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), items));
   Workspace::Scope scope(ctx.workspace());
-  auto* const memory =
-      static_cast<std::byte*>(scope.take(bytes * static_cast<std::size_t>(ctx.num_threads())));
-  std::atomic<int> next_thread = 0;
+  auto* const memory = static_cast<std::byte*>(scope.take(plan.workspace_bytes()));
   std::atomic<std::int64_t> next_item = 0;
   // Each thread takes the next item when it is done with one: an item is computed alike whoever takes it.
-  if (threads > 1) keep_openmp_loaded();
-#pragma omp parallel num_threads(threads) if (threads > 1)
-  {
-    std::byte* const scratch = memory + bytes * static_cast<std::size_t>(next_thread++);
+  run_parallel(plan.threads, [&](int thread) {
+    std::byte* const scratch = memory + bytes * static_cast<std::size_t>(thread);
     for (std::int64_t item = next_item++; item < items; item = next_item++)
       compute(plan, operands, item, scratch);
-  }
+  });
 }
 
 }  // namespace direct

@@ -116,8 +116,8 @@ inline void list_rows(const ConvPlan& plan, const ConvTile& tile, std::int64_t* 
 
 /// Batch mode: the images of one pixel lie side by side.
 template <class T>
-void load_batch_tile(const ConvPlan& plan, const ConvTile& tile, const std::int64_t* rows, const T* x,
-                     float* to) {
+void load_batch_tile(const ConvPlan& plan, const ConvTile& tile, ConvSpan channels, const std::int64_t* rows,
+                     const T* x, float* to) {
   const ConvProblem& p = plan.problem;
   const ConvAxis& w = plan.layout.width;
   const std::int64_t pixels = p.ih * p.iw, image = p.ci * pixels;
@@ -131,9 +131,9 @@ void load_batch_tile(const ConvPlan& plan, const ConvTile& tile, const std::int6
         const bool zero = rows[plane_row] == kZeroRow || source < 0;
         float* to_images =
             to + (plane_h * planes_w + plane_w) * tile.plane_step + row * tile.row_step + col * tile.col_step;
-        const T* from = x + tile.n0 * image + tile.group * plan.layout.ci * pixels +
+        const T* from = x + tile.n0 * image + (tile.group * plan.layout.ci + channels.begin) * pixels +
                         (zero ? 0 : rows[plane_row] * p.iw + source);
-        for (std::int64_t c = 0; c < plan.layout.ci; ++c, from += pixels, to_images += tile.channel_step) {
+        for (std::int64_t c = 0; c < channels.size(); ++c, from += pixels, to_images += tile.channel_step) {
           for (std::int64_t n = 0; n < tile.images; ++n)
             to_images[n] = zero ? 0.0f : static_cast<float>(from[n * image]);
         }
@@ -142,12 +142,13 @@ void load_batch_tile(const ConvPlan& plan, const ConvTile& tile, const std::int6
   }
 }
 
-/// Loads the tile of x. `rows` is scratch for a list of its rows.
+/// Loads some channels of the tile of x. `rows` is scratch for a list of its rows.
 template <class T>
-void load_tile(const ConvPlan& plan, const ConvTile& tile, const T* x, std::int64_t* rows, float* to) {
+void load_tile(const ConvPlan& plan, const ConvTile& tile, ConvSpan channels, const T* x, std::int64_t* rows,
+               float* to) {
   list_rows(plan, tile, rows);
   if (plan.mode == TileMode::batch) {
-    load_batch_tile(plan, tile, rows, x, to);
+    load_batch_tile(plan, tile, channels, rows, x, to);
     return;
   }
   const ConvProblem& p = plan.problem;
@@ -156,8 +157,9 @@ void load_tile(const ConvPlan& plan, const ConvTile& tile, const T* x, std::int6
   for (std::int64_t plane_w = 0; plane_w < w.planes(); ++plane_w) {
     const RowCut cut(w, p.padding_mode, plane_w, tile.window_w);
     for (std::int64_t n = 0; n < tile.images; ++n) {
-      for (std::int64_t c = 0; c < plan.layout.ci; ++c) {
-        const T* image = x + ((tile.n0 + n) * p.ci + tile.group * plan.layout.ci + c) * pixels;
+      for (std::int64_t c = 0; c < channels.size(); ++c) {
+        const std::int64_t ci = tile.group * plan.layout.ci + channels.begin + c;
+        const T* image = x + ((tile.n0 + n) * p.ci + ci) * pixels;
         for (std::int64_t plane_h = 0; plane_h < plan.layout.height.planes(); ++plane_h) {
           float* to_row = to + c * tile.channel_step + (plane_h * w.planes() + plane_w) * tile.plane_step +
                           n * tile.image_step;

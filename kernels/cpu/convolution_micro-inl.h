@@ -36,18 +36,19 @@ constexpr int widest(int m) {
 }
 
 /// out[m * out_step + v * lanes] = sum over c < channels and taps t, in this order, of
-/// x[start[v] + c * x_step + tap[t].x] * weight[c * weight_step + tap[t].weight + m]. kFolded: m is a phase,
-/// and some taps belong to one phase only.
+/// x[start[v] + c * x_step + tap[t].x] * weight[c * weight_step + tap[t].weight + m], added one by one to
+/// zero, or to what `out` holds. kFolded: m is a phase, and some taps belong to one phase only.
 template <bool kFolded, int kM, int kV>
 HWY_NOINLINE void micro_kernel(const MicroArguments& a, const float* weight, const std::int64_t* start,
                                float* out) {
   const F32 d;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(d));
   VF sum[kM][kV];
 #pragma GCC unroll 8
   for (int m = 0; m < kM; ++m) {
 #pragma GCC unroll 8
     for (int v = 0; v < kV; ++v)
-      sum[m][v] = hn::Zero(d);
+      sum[m][v] = a.continues ? hn::LoadU(d, out + m * a.out_step + v * step) : hn::Zero(d);
   }
   const float* x[kV];
 #pragma GCC unroll 8
@@ -88,7 +89,7 @@ HWY_NOINLINE void micro_kernel(const MicroArguments& a, const float* weight, con
   for (int m = 0; m < kM; ++m) {
 #pragma GCC unroll 8
     for (int v = 0; v < kV; ++v)
-      hn::StoreU(sum[m][v], d, out + m * a.out_step + v * static_cast<std::int64_t>(hn::Lanes(d)));
+      hn::StoreU(sum[m][v], d, out + m * a.out_step + v * step);
   }
 }
 

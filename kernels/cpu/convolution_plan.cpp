@@ -2,6 +2,7 @@
 
 #include <upconv/framework/memory.h>
 #include <upconv/kernels/cpu/convolution_plan.h>
+#include <upconv/kernels/cpu/parallel.h>
 
 namespace upconv::kernels::cpu {
 
@@ -10,6 +11,10 @@ namespace {
 // Budgets of one thread, in floats: tiles that stay in a 1 MB (or 512 KB) second-level cache.
 constexpr std::int64_t kInputBudget = 64 * 1024;
 constexpr std::int64_t kOutputBudget = 16 * 1024;
+// The least tile may exceed kInputBudget, with many input channels or dilated taps. Beyond these, the input
+// channels are loaded in slices, and the sums of all output channels wait in between.
+constexpr std::int64_t kLargestInput = 256 * 1024;
+constexpr std::int64_t kLargestOutput = 128 * 1024;
 constexpr std::int64_t kWidestTile = 256;  // columns, and a multiple of every vector
 constexpr std::int64_t kLeastPixels = 48;  // three vectors of AVX-512: below, the weights are read too often
 constexpr std::int64_t kItemsPerThread = 6;                // enough for an even end; more would reload halos
@@ -80,8 +85,13 @@ ModeCosts costs(const ConvPlan& plan, std::int64_t height, std::int64_t width) {
 
 }  // namespace
 
-ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
-    : problem(p), layout(p), lanes(vector_lanes), mode(TileMode::rows), images(1) {
+ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int max_threads)
+    : problem(p),
+      layout(p),
+      lanes(vector_lanes),
+      mode(TileMode::rows),
+      images(1),
+      threads(worthwhile_threads(max_threads, p.flops())) {
   const ConvAxis &h = layout.height, &w = layout.width;
   const std::int64_t height = h.pixels(), width = w.pixels();
   const ModeCosts cost = costs(*this, height, width);
@@ -93,41 +103,57 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
     return layout.ci * in_planes * n * largest_window(h, q_rows) * largest_window(w, q_cols);
   };
   const auto output_size = [&](std::int64_t pixels) { return w.phases() * layout.channels * pixels; };
+  // In whole vectors: what the lanes run over, with the halo that shares them.
+  const auto pixels_of = [&](std::int64_t n, std::int64_t q_rows, std::int64_t q_cols) -> std::int64_t {
+    switch (mode) {
+      case TileMode::rows:
+        return q_rows * round_up(q_cols, lanes);
+      case TileMode::flat:
+        return round_up(n * largest_window(h, q_rows) * largest_window(w, q_cols), lanes);
+      case TileMode::batch:
+        return round_up(n, lanes);
+    }
+    return 0;
+  };
   const auto fits = [&](std::int64_t n, std::int64_t q_rows, std::int64_t q_cols) {
-    const std::int64_t pixels = mode == TileMode::flat
-                                    ? n * largest_window(h, q_rows) * largest_window(w, q_cols)
-                                    : n * q_rows * round_up(q_cols, lanes);
-    return input_size(n, q_rows, q_cols) <= kInputBudget && output_size(pixels) <= kOutputBudget;
+    return input_size(n, q_rows, q_cols) <= kInputBudget &&
+           output_size(pixels_of(n, q_rows, q_cols)) <= kOutputBudget;
   };
   const std::int64_t wanted_items = kItemsPerThread * threads;
 
-  rows = cols = 1;
-  if (mode == TileMode::batch) {
-    images = lanes;
-    while (images < problem.n && images < kWidestTile && (images < kLeastPixels || fits(2 * images, 1, 1)))
-      images *= 2;
-    images = std::min(images, std::max<std::int64_t>(problem.n, 1));
-  } else {
-    // Columns: the whole row if it fits, else even parts in whole vectors.
-    cols = width;
-    const std::int64_t least = std::max(lanes, kLeastPixels / lanes * lanes);
-    for (std::int64_t parts = mode == TileMode::rows ? ceil_div(width, kWidestTile) : 1;
-         mode == TileMode::rows; ++parts) {
-      cols = std::min(width, round_up(ceil_div(width, parts), lanes));
-      if (cols <= least || fits(1, 1, cols)) break;
-    }
-    // Rows: as many as fit, but leave work for every thread.
+  const std::int64_t least = std::max(lanes, kLeastPixels / lanes * lanes);
+  // As many rows as fit, but so that there is work for every thread.
+  const auto choose_rows = [&] {
     const std::int64_t strips = std::max<std::int64_t>(1, problem.n) * problem.groups * ceil_div(width, cols);
     while (rows < height && (fits(1, rows + 1, cols) || rows * cols < least)) {
       if (rows * cols >= least && strips * ceil_div(height, rows + 1) < wanted_items) break;
       ++rows;
     }
     rows = ceil_div(height, ceil_div(height, rows));
-    if (mode == TileMode::flat && rows == height) {
-      while (images < problem.n && fits(images + 1, rows, cols) &&
+  };
+  rows = cols = 1;
+  switch (mode) {
+    case TileMode::rows:
+      // The whole row if it fits, else even parts in whole vectors.
+      for (std::int64_t parts = ceil_div(width, kWidestTile);; ++parts) {
+        cols = std::min(width, round_up(ceil_div(width, parts), lanes));
+        if (cols <= least || fits(1, 1, cols)) break;
+      }
+      choose_rows();
+      break;
+    case TileMode::flat:
+      cols = width;
+      choose_rows();
+      while (rows == height && images < problem.n && fits(images + 1, rows, cols) &&
              ceil_div(problem.n, images + 1) * problem.groups >= wanted_items)
         ++images;
-    }
+      break;
+    case TileMode::batch:
+      images = lanes;
+      while (images < problem.n && images < kWidestTile && (images < kLeastPixels || fits(2 * images, 1, 1)))
+        images *= 2;
+      images = std::min(images, std::max<std::int64_t>(problem.n, 1));
+      break;
   }
   tiles_n = ceil_div(problem.n, images);
   tiles_h = ceil_div(height, rows);
@@ -136,24 +162,34 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int threads)
   const std::int64_t tiles = std::max<std::int64_t>(1, problem.groups * tiles_n * tiles_h * tiles_w);
   block_parts = std::clamp<std::int64_t>(threads == 1 ? 1 : ceil_div(wanted_items, tiles), 1, layout.blocks);
   blocks_per_item = ceil_div(layout.blocks, block_parts);
-  block_parts = ceil_div(layout.blocks, blocks_per_item);
 
   const std::int64_t pitch = largest_window(w, cols);
-  const std::int64_t pixels = mode == TileMode::rows ? rows * round_up(cols, lanes)
-                              : mode == TileMode::flat
-                                  ? round_up(images * largest_window(h, rows) * pitch, lanes)
-                                  : round_up(images, lanes);
+  const std::int64_t pixels = pixels_of(images, rows, cols);
   vector_count = pixels / lanes;
-  input_floats = mode == TileMode::batch
-                     ? layout.ci * in_planes * largest_window(h, 1) * pitch * round_up(images, lanes)
-                     : input_size(images, rows, cols);
-  // The last vectors may read past their row by less than a vector, and past a plane that is stepped apart.
-  input_floats += layout.ci * lanes + 2 * lanes;
-  output_floats = output_size(pixels) + lanes;
+  // A channel may be stepped apart from the next (ConvTile).
+  const std::int64_t channel_floats =
+      lanes + in_planes * largest_window(h, rows) * pitch *
+                  (mode == TileMode::batch ? round_up(images, lanes) : images);
+  slices = ceil_div(layout.ci, std::max<std::int64_t>(1, kLargestInput / channel_floats));
+  slice = ceil_div(layout.ci, slices);
+  slices = ceil_div(layout.ci, slice);
+  sums_step = output_size(pixels);
+  if (slices > 1) {
+    const std::int64_t block_sums = h.phases() * sums_step;
+    blocks_per_item = std::clamp<std::int64_t>(kLargestOutput / block_sums, 1, blocks_per_item);
+  }
+  block_parts = ceil_div(layout.blocks, blocks_per_item);
+
+  input_floats = slice * channel_floats + 2 * lanes;  // the last vectors may read past their row
+  output_floats = (slices > 1 ? blocks_per_item * h.phases() : 1) * sums_step + lanes;
   line_floats = std::max(w.phases() * round_up(cols, lanes), w.planes() * pitch) + 4 * lanes;
   tap_count = problem.kh * problem.kw;
   row_count = h.planes() * largest_window(h, rows);
   streams = problem.y_shape().numel() > kStreamedOutput;
+
+  threads = static_cast<int>(std::clamp<std::int64_t>(items(), 1, threads));
+  const std::int64_t operands = problem.x_shape().numel() + problem.y_shape().numel() + layout.size;
+  threads = affordable_threads(threads, scratch_bytes(), static_cast<std::size_t>(operands) * sizeof(float));
 }
 
 std::size_t ConvPlan::scratch_bytes() const {
@@ -185,21 +221,25 @@ ConvTile::ConvTile(const ConvPlan& plan, std::int64_t item) : lanes(plan.lanes) 
   window_w = window(w, col0, col0 + cols);
   planes = h.planes() * w.planes();
   vectors_per_row = 0;
-  if (plan.mode == TileMode::batch) {
-    image_step = 1;
-    col_step = round_up(images, lanes);
-    row_step = window_w.size() * col_step;
-    plane_step = window_h.size() * row_step;
-    vectors = col_step / lanes;
-  } else {
-    col_step = 1;
-    row_step = window_w.size();
-    image_step = window_h.size() * row_step;
-    plane_step = images * image_step;
-    if (plan.mode == TileMode::rows) vectors_per_row = ceil_div(cols, lanes);
-    vectors = plan.mode == TileMode::rows
-                  ? rows * vectors_per_row
-                  : ceil_div((images - 1) * image_step + (rows - 1) * row_step + cols, lanes);
+  col_step = plan.mode == TileMode::batch ? round_up(images, lanes) : 1;
+  row_step = window_w.size() * col_step;
+  const std::int64_t plane_size = window_h.size() * row_step;
+  switch (plan.mode) {
+    case TileMode::rows:  // of one image
+      image_step = plane_step = plane_size;
+      vectors_per_row = ceil_div(cols, lanes);
+      vectors = rows * vectors_per_row;
+      break;
+    case TileMode::flat:
+      image_step = plane_size;
+      plane_step = images * image_step;
+      vectors = ceil_div((images - 1) * image_step + (rows - 1) * row_step + cols, lanes);
+      break;
+    case TileMode::batch:
+      image_step = 1;
+      plane_step = plane_size;
+      vectors = col_step / lanes;
+      break;
   }
   channel_step = planes * plane_step;
   if (channel_step % 1024 == 0)

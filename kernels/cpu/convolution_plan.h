@@ -19,7 +19,8 @@ enum class TileMode {
 };
 
 struct ConvPlan {
-  ConvPlan(const ConvProblem& problem, std::int64_t vector_lanes, int threads);
+  /// For at most `max_threads` threads.
+  ConvPlan(const ConvProblem& problem, std::int64_t vector_lanes, int max_threads);
 
   ConvProblem problem;
   ConvPackLayout layout;
@@ -28,20 +29,26 @@ struct ConvPlan {
   std::int64_t images, rows, cols;            ///< Of a full tile, in q; tiles at the end are smaller.
   std::int64_t tiles_n, tiles_h, tiles_w;     ///< Tiles of one group.
   std::int64_t blocks_per_item, block_parts;  ///< Blocks of output channels an item computes; items a tile.
+  std::int64_t slice, slices;  ///< Input channels that are loaded at a time, and how often; mostly all, once.
 
   bool streams;  ///< y is larger than the caches, so it is written past them.
 
   /// Work items: a part of the output channels of a tile of a group.
   std::int64_t items() const { return problem.groups * tiles_n * tiles_h * tiles_w * block_parts; }
+  int threads;  ///< As many as have work to do and as the scratch allows.
 
   // Scratch of one thread, in the order it lies there; sizes in elements.
-  std::int64_t input_floats;   ///< The tile of x: [ci][plane][..] with its halo.
-  std::int64_t output_floats;  ///< The tile of y, before bias and type: [phase_w][co_lane][pixel].
+  std::int64_t input_floats;   ///< A slice of the tile of x: [ci][plane][..] with its halo.
+  std::int64_t sums_step;      ///< Sums of a block and phase_h of the tile of y: [phase_w][co_lane][pixel].
+  std::int64_t output_floats;  ///< One such set of sums, reused; of several slices, all sets of an item.
   std::int64_t line_floats;    ///< One row of y, its phases interleaved; one padded row of x.
   std::int64_t tap_count;      ///< Taps of all phases of a row.
   std::int64_t vector_count;   ///< Vectors of a tile.
   std::int64_t row_count;      ///< Rows of the tile of x, in all planes of the height.
   std::size_t scratch_bytes() const;
+  /// Of all threads together: at most 2 MB for each thread, or the size of the operands, or what one thread
+  /// needs.
+  std::size_t workspace_bytes() const { return scratch_bytes() * static_cast<std::size_t>(threads); }
 };
 
 /// One tile: where it lies in the problem and in the scratch.

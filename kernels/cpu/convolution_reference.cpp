@@ -69,9 +69,9 @@ double activate(const Activation& activation, double value, double slope) {
     case ActivationKind::relu:
       return value > 0 || std::isnan(value) ? value : 0.0;
     case ActivationKind::leaky_relu:
-      return value >= 0 ? value : value * static_cast<double>(activation.negative_slope);
+      return value > 0 ? value : value * static_cast<double>(activation.negative_slope);
     case ActivationKind::prelu:
-      return value >= 0 ? value : value * slope;
+      return value > 0 ? value : value * slope;
     case ActivationKind::sigmoid:
       return 1.0 / (1.0 + std::exp(-value));
     case ActivationKind::tanh:

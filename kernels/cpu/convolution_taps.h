@@ -23,6 +23,7 @@ struct MicroArguments {
   std::int64_t channels;             ///< Input channels.
   std::int64_t x_step, weight_step;  ///< From one input channel to the next.
   std::int64_t out_step;             ///< From one output channel to the next.
+  bool continues;                    ///< Sums start from what `out` holds, not from zero.
 };
 
 }  // namespace upconv::kernels::cpu

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
-#include <upconv/kernels/cpu/keep_openmp.h>
+#include <upconv/kernels/cpu/parallel.h>
 
 /// How the elementwise kernels cut [outer, channels, inner]: flat chunks, one thread each, whatever the
 /// channels; within a chunk, runs of one channel.
@@ -22,14 +23,16 @@ void for_each_run(std::int64_t begin, std::int64_t end, std::int64_t channels, s
   }
 }
 
-/// Calls body(begin, end) for every chunk of `size` elements, on up to `threads` threads.
+/// Calls body(begin, end) for every chunk of `size` elements, on up to `threads` threads; a thread takes the
+/// next chunk when it is done with one.
 template <class Body>
 void for_each_chunk(std::int64_t size, int threads, const Body& body) {
   const std::int64_t chunks = (size + kElementsPerChunk - 1) / kElementsPerChunk;
-  if (chunks > 1) keep_openmp_loaded();
-#pragma omp parallel for num_threads(threads) schedule(static) if (chunks > 1)
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-    body(chunk * kElementsPerChunk, std::min(size, (chunk + 1) * kElementsPerChunk));
+  std::atomic<std::int64_t> next_chunk = 0;
+  run_parallel(static_cast<int>(std::min<std::int64_t>(threads, chunks)), [&](int) {
+    for (std::int64_t chunk = next_chunk++; chunk < chunks; chunk = next_chunk++)
+      body(chunk * kElementsPerChunk, std::min(size, (chunk + 1) * kElementsPerChunk));
+  });
 }
 
 }  // namespace upconv::kernels::cpu

@@ -10,8 +10,8 @@
 
 #include <upconv/kernels/cpu/convert.h>
 #include <upconv/kernels/cpu/gemm_eigen.h>
-#include <upconv/kernels/cpu/keep_openmp.h>
 #include <upconv/kernels/cpu/linear_reference.h>
+#include <upconv/kernels/cpu/parallel.h>
 #include <upconv/kernels/cpu/tables.h>
 
 namespace upconv::kernels::cpu {
@@ -24,9 +24,6 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) {
   return ceil_div(a, b) * b;
 }
-
-// A microsecond of work; to wake another thread takes several.
-constexpr double kFlopsWorthThreads = 1e5;
 
 constexpr std::int64_t kLine = Buffer::kAlignment / sizeof(float);
 
@@ -103,12 +100,27 @@ Verdict supports(const LinearProblem&, const DeviceCaps&) {
   return Verdict::yes();
 }
 
+std::int64_t tiles_of(const LinearProblem& p) {
+  return ceil_div(p.out_features, kGemmOut) * ceil_div(p.rows, kGemmRows);
+}
+
+int threads_of(const LinearProblem& p, const ExecutionContext& ctx) {
+  const int worthwhile = worthwhile_threads(ctx.num_threads(), p.flops());
+  const auto useful = static_cast<int>(std::clamp<std::int64_t>(tiles_of(p), 1, worthwhile));
+  const std::int64_t operands =
+      (p.rows + p.out_features) * p.in_features + p.rows * p.out_features;  // counted as f32
+  return affordable_threads(useful, static_cast<std::size_t>(Layout(p).thread) * sizeof(float),
+                            static_cast<std::size_t>(operands) * sizeof(float));
+}
+
 std::size_t workspace_bytes(const LinearProblem& problem, const ExecutionContext& ctx) {
   const Layout layout(problem);
-  return static_cast<std::size_t>(layout.x + layout.thread * ctx.num_threads()) * sizeof(float);
+  return static_cast<std::size_t>(layout.x + layout.thread * threads_of(problem, ctx)) * sizeof(float);
 }
 
 void launch(const LinearProblem& p, const LinearOperands& operands, ExecutionContext& ctx) {
+  const std::int64_t tiles = tiles_of(p);
+  if (tiles == 0) return;
   const Gemm gemm = best_gemm();
   const Layout layout(p);
   Workspace::Scope scope(ctx.workspace());
@@ -116,16 +128,9 @@ void launch(const LinearProblem& p, const LinearOperands& operands, ExecutionCon
   float* const threads_scratch = x + layout.x;
   if (p.dtype != DType::f32) convert_to_f32(p.dtype, operands.x.raw(), p.rows * p.in_features, x);
   const std::int64_t out_tiles = ceil_div(p.out_features, kGemmOut);
-  const std::int64_t tiles = out_tiles * ceil_div(p.rows, kGemmRows);
-  if (tiles == 0) return;
-  const bool alone = tiles == 1 || p.flops() < kFlopsWorthThreads;
-  const int threads = alone ? 1 : static_cast<int>(std::min<std::int64_t>(ctx.num_threads(), tiles));
-  std::atomic<int> next_thread = 0;
   std::atomic<std::int64_t> next_tile = 0;
-  if (threads > 1) keep_openmp_loaded();
-#pragma omp parallel num_threads(threads) if (threads > 1)
-  {
-    float* const scratch = threads_scratch + layout.thread * next_thread++;
+  run_parallel(threads_of(p, ctx), [&](int thread) {
+    float* const scratch = threads_scratch + layout.thread * thread;
     for (std::int64_t index = next_tile++; index < tiles; index = next_tile++) {
       const std::int64_t out = index % out_tiles * kGemmOut, row = index / out_tiles * kGemmRows;
       const Tile tile{row, std::min(kGemmRows, p.rows - row), out, std::min(kGemmOut, p.out_features - out)};
@@ -135,7 +140,7 @@ void launch(const LinearProblem& p, const LinearOperands& operands, ExecutionCon
         multiply_converted(p, operands, x, tile, gemm, layout, scratch);
       }
     }
-  }
+  });
 }
 
 }  // namespace

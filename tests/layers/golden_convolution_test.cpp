@@ -75,6 +75,7 @@ double largest_sum(const GoldenCase& one, const ConvProblem& p) {
 bool check_case(const GoldenCase& one, const Target& target) {
   ConvProblem p = problem_of(one);
   p.precision = target.precision;
+  p.finite_weight = kernels::is_finite(one.at("weight"));
   const bool tf32 = p.dtype == DType::f32 && target.precision == Precision::tf32;
   if (target.precision == Precision::tf32 && !tf32) return false;
   ExecutionContext ctx = context_for(std::string(p.op()), target);
@@ -122,12 +123,12 @@ std::string parameter_name(const ::testing::TestParamInfo<Parameter>& instance) 
 
 INSTANTIATE_TEST_SUITE_P(, GoldenConvolution,
                          ::testing::Combine(::testing::Values("conv_transpose2d", "conv2d"),
-                                            ::testing::Values("corner", "f32", "f16", "bf16"),
+                                            ::testing::Values("corner", "special", "f32", "f16", "bf16"),
                                             ::testing::ValuesIn(targets(kernels::convolution_rows))),
                          parameter_name);
 INSTANTIATE_TEST_SUITE_P(Tf32, GoldenConvolution,
                          ::testing::Combine(::testing::Values("conv_transpose2d", "conv2d"),
-                                            ::testing::Values("corner", "f32"),
+                                            ::testing::Values("corner", "special", "f32"),
                                             ::testing::ValuesIn(tf32_targets(kernels::convolution_rows))),
                          parameter_name);
 

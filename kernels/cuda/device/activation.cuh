@@ -28,7 +28,7 @@ __device__ inline float activate(Function function, float value, float slope) {
     case Function::relu:
       return value < 0.0f ? 0.0f : value;
     case Function::leaky:
-      return value < 0.0f ? value * slope : value;
+      return value > 0.0f ? value : value * slope;  // PyTorch's: 0 times an infinite slope is NaN
     case Function::sigmoid:
       return 1.0f / (1.0f + expf(-value));
     case Function::tanh:
