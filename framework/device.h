@@ -45,10 +45,10 @@ std::ostream& operator<<(std::ostream& out, Device device);  ///< Writes `to_str
 
 /// What a device can do, as plain data, so that a kernel choice for a GPU that is not here is a unit test.
 struct DeviceCaps {
-  Device::Type type = Device::Type::cpu;  ///< The kind of device.
-  std::string name;                       ///< As its maker calls it.
-  int compute_capability = 0;             ///< CUDA: 10 * major + minor (90 for Hopper); 0 on the CPU.
-  int multiprocessors = 0;                ///< CUDA: streaming multiprocessors; on the CPU: usable cores.
+  Device::Type type = Device::Type::cpu;    ///< The kind of device.
+  std::string name;                         ///< As its maker calls it.
+  int compute_capability = 0;               ///< CUDA: 10 * major + minor (90 for Hopper); 0 on the CPU.
+  int multiprocessors = 0;                  ///< CUDA: streaming multiprocessors; on the CPU: usable cores.
   std::size_t shared_memory_per_block = 0;  ///< CUDA: bytes a block may opt in to.
   std::size_t memory_bytes = 0;             ///< Device memory; 0 if not asked for.
 };

@@ -201,7 +201,9 @@ TEST(CudaInfinitySelection, KernelsThatMultiplyPaddingTakeFiniteWeights) {
     }
   }
   ConvProblem p = problems()[0];
-  if (is_built("direct_mma")) EXPECT_NE(selected(p.to_string(), gpu_of(90, 227)), "cuda.plain");
+  if (is_built("direct_mma")) {
+    EXPECT_NE(selected(p.to_string(), gpu_of(90, 227)), "cuda.plain");
+  }
   p.finite_weight = false;
   EXPECT_EQ(p.to_string(), "n1ci13ih9iw20co8kh1kw7_s1x1_p0x3_zeros_d1x1_g1_f32_nonfinite");
   EXPECT_EQ(ConvProblem::parse(p.to_string()), p);

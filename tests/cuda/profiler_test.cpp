@@ -78,6 +78,7 @@ TEST(Profiler, SeesEveryKernelOnTheGpu) {
 struct Nothing {
   std::string to_string() const { return "nothing"; }
 };
+void validate(const Nothing&) {}
 using Row = kernels::KernelRow<Nothing, Nothing>;
 
 TEST(Profiler, RangesEndWhenAKernelThrows) {

@@ -300,9 +300,9 @@ TEST(KernelLog, NamesEachKernelOnce) {
   KernelLog log;
   const auto sink = log.sink();
   for (int run = 0; run < 2; ++run) {
-    sink({"Conv2d 'feature'", "n1", "cpu.direct"});
-    sink({"Conv2d 'shrink'", "n1", "cpu.gemm"});
-    sink({"ConvTranspose2d 'deconv'", "n1", "cpu.direct"});
+    sink({{"Conv2d", "feature"}, "n1", "cpu.direct"});
+    sink({{"Conv2d", "shrink"}, "n1", "cpu.gemm"});
+    sink({{"ConvTranspose2d", "deconv"}, "n1", "cpu.direct"});
   }
   EXPECT_THAT(log.lines(), testing::ElementsAre("cpu.direct (feature, deconv)", "cpu.gemm (shrink)"));
 }
