@@ -33,8 +33,9 @@
 // weights are finite. Of a problem with others, the outputs at the border are summed once more, over the taps
 // that meet the image (-border): an infinite weight gives an infinity and not, times padding, a NaN.
 //
-// Scratch. At most 1 MB of x for each thread: with many input channels or wide dilation they are loaded in
-// slices, and the sums of an item wait in between. As they are in f32 anyway, the bits stay the same.
+// Scratch. At most 1 MB of x for each thread, or together half the operands' size: with many input channels
+// or wide dilation they are loaded in slices, and the sums of an item wait in between. As they are in f32
+// anyway, the bits stay the same.
 
 #include <array>
 #include <atomic>

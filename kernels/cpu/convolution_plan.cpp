@@ -11,8 +11,9 @@ namespace {
 // Budgets of one thread, in floats: tiles that stay in a 1 MB (or 512 KB) second-level cache.
 constexpr std::int64_t kInputBudget = 64 * 1024;
 constexpr std::int64_t kOutputBudget = 16 * 1024;
-// The least tile may exceed kInputBudget, with many input channels or dilated taps. Beyond these, the input
-// channels are loaded in slices, and the sums of all output channels wait in between.
+// The least tile may exceed kInputBudget, with many input channels or dilated taps. Beyond these, and beyond
+// a thread's part of half the operands' size, the input channels are loaded in slices, and the sums of all
+// output channels wait in between.
 constexpr std::int64_t kLargestInput = 256 * 1024;
 constexpr std::int64_t kLargestOutput = 128 * 1024;
 constexpr std::int64_t kWidestTile = 256;  // columns, and a multiple of every vector
@@ -170,7 +171,9 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int max_thre
   const std::int64_t channel_floats =
       lanes + in_planes * largest_window(h, rows) * pitch *
                   (mode == TileMode::batch ? round_up(images, lanes) : images);
-  slices = ceil_div(layout.ci, std::max<std::int64_t>(1, kLargestInput / channel_floats));
+  const std::int64_t operands = problem.x_shape().numel() + problem.y_shape().numel() + layout.size;
+  const std::int64_t largest_input = std::max(kLargestInput, operands / (2 * threads));
+  slices = ceil_div(layout.ci, std::max<std::int64_t>(1, largest_input / channel_floats));
   slice = ceil_div(layout.ci, slices);
   slices = ceil_div(layout.ci, slice);
   sums_step = output_size(pixels);
@@ -188,7 +191,6 @@ ConvPlan::ConvPlan(const ConvProblem& p, std::int64_t vector_lanes, int max_thre
   streams = problem.y_shape().numel() > kStreamedOutput;
 
   threads = static_cast<int>(std::clamp<std::int64_t>(items(), 1, threads));
-  const std::int64_t operands = problem.x_shape().numel() + problem.y_shape().numel() + layout.size;
   threads = affordable_threads(threads, scratch_bytes(), static_cast<std::size_t>(operands) * sizeof(float));
 }
 
