@@ -5,9 +5,22 @@
 #
 #   bash tools/aarch64_sysroot.sh
 #
-# UPCONV_ARM64_MIRROR: another mirror than deb.debian.org/debian or ports.ubuntu.com/ubuntu-ports.
+# UPCONV_ARM64_MIRROR: where the archive's arm64 packages are. By default the mirror that apt-get uses, which on Debian
+# has them; Ubuntu keeps them on mirrors of their own, so there it must be given.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case ${1:-} in
+  "") ;;
+  --help | -h)
+    sed -n '2,/^set/s/^# \{0,1\}//p' tools/aarch64_sysroot.sh
+    exit 0
+    ;;
+  *)
+    echo "aarch64_sysroot: $1 is not an option; see bash tools/aarch64_sysroot.sh --help" >&2
+    exit 2
+    ;;
+esac
 
 sysroot=$PWD/build/aarch64-sysroot
 packages=(libhdf5-dev liblzf-dev libeigen3-dev libhwy-dev libcli11-dev libgtest-dev libgmock-dev libgomp1)
@@ -17,20 +30,19 @@ packages=(libhdf5-dev liblzf-dev libeigen3-dev libhwy-dev libcli11-dev libgtest-
 left_out='^(libc6-dev|libc-dev-bin|linux-libc-dev|libcrypt-dev|libnsl-dev|libtirpc-dev|rpcsvc-proto|pkgconf.*|pkg-config)$'
 
 source /etc/os-release
+mirror=${UPCONV_ARM64_MIRROR:-}
 case $ID in
   debian)
-    mirror=${UPCONV_ARM64_MIRROR:-http://deb.debian.org/debian} components=main
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    mirror=${mirror:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $VERSION_CODENAME" | head -n 1)}
+    components=main keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     ;;
-  ubuntu)
-    mirror=${UPCONV_ARM64_MIRROR:-http://ports.ubuntu.com/ubuntu-ports} components="main universe"
-    keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
-    ;;
-  *)
-    echo "aarch64_sysroot: this is neither Debian nor Ubuntu: unpack the arm64 builds of ${packages[*]} into $sysroot" >&2
-    exit 1
-    ;;
+  ubuntu) components="main universe" keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg ;;
 esac
+if [[ -z $mirror ]]; then
+  echo "aarch64_sysroot: set UPCONV_ARM64_MIRROR to a mirror with arm64 packages, or unpack the arm64 builds of" \
+    "${packages[*]} into $sysroot" >&2
+  exit 1
+fi
 
 rm -rf "$sysroot"
 apt=$sysroot/apt

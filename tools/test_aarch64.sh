@@ -3,12 +3,26 @@
 # qemu-user. Needs g++-aarch64-linux-gnu and qemu-user, which `bash tools/setup.sh --tests` installs. The first run
 # fetches the arm64 libraries (100 MB unpacked, see tools/aarch64_sysroot.sh).
 #
-#   bash tools/test_aarch64.sh        other arguments go to ctest
+#   bash tools/test_aarch64.sh                   all of them
+#   bash tools/test_aarch64.sh -- -R Linear      what follows -- goes to ctest
 #
 # Leaves out what would take qemu minutes and shows nothing new there: the same bits on any number of threads and at
 # any place, other instruction sets, allocations.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case ${1:-} in
+  "") ;;
+  --) shift ;;
+  --help | -h)
+    sed -n '2,/^set/s/^# \{0,1\}//p' tools/test_aarch64.sh
+    exit 0
+    ;;
+  *)
+    echo "test_aarch64: $1 is not an option; see bash tools/test_aarch64.sh --help" >&2
+    exit 2
+    ;;
+esac
 
 for program in aarch64-linux-gnu-g++ qemu-aarch64; do
   if ! command -v $program >/dev/null; then

@@ -21,8 +21,12 @@ namespace {
 
 using namespace upconv::hdf5;
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kLimitsMemory = false;  // AddressSanitizer reserves terabytes of addresses
+// AddressSanitizer and ThreadSanitizer reserve terabytes of addresses. GCC says so by a macro, Clang by a
+// feature.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLimitsMemory = false;
+#elif defined(__has_feature)
+constexpr bool kLimitsMemory = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
 constexpr bool kLimitsMemory = true;
 #endif
