@@ -9,10 +9,19 @@ std::span<const ConvRow> convolution_rows() {
 std::span<const ActivationRow> activation_rows() {
   return {};
 }
+std::span<const BinaryRow> binary_rows() {
+  return {};
+}
 std::span<const ChannelAffineRow> channel_affine_rows() {
   return {};
 }
 std::span<const LinearRow> linear_rows() {
+  return {};
+}
+std::span<const PoolRow> pool2d_rows() {
+  return {};
+}
+std::span<const StridedCopyRow> strided_copy_rows() {
   return {};
 }
 

@@ -8,8 +8,9 @@ namespace upconv::kernels {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kOperators = {"conv_transpose2d", "conv2d", "linear", "activation",
-                                                        "channel_affine"};
+constexpr std::array<std::string_view, 8> kOperators = {"conv_transpose2d", "conv2d",         "linear",
+                                                        "activation",       "channel_affine", "binary",
+                                                        "pool2d",           "strided_copy"};
 
 }  // namespace
 

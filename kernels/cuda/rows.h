@@ -1,9 +1,12 @@
 #pragma once
 
 #include <upconv/kernels/activation.h>
+#include <upconv/kernels/binary.h>
 #include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pool2d.h>
+#include <upconv/kernels/strided_copy.h>
 
 /// The launchers that tables.cpp makes rows of, each beside its kernel. Internal: not installed.
 namespace upconv::kernels::cuda {
@@ -13,6 +16,7 @@ namespace elementwise {
 void launch(const ActivationProblem& problem, const ActivationOperands& operands, ExecutionContext& ctx);
 void launch(const ChannelAffineProblem& problem, const ChannelAffineOperands& operands,
             ExecutionContext& ctx);
+void launch(const BinaryProblem& problem, const BinaryOperands& operands, ExecutionContext& ctx);
 /// y[n, c, h, w] = values[c]
 void fill_channels(ConstTensorView values, TensorView y, ExecutionContext& ctx);
 }  // namespace elementwise
@@ -36,5 +40,25 @@ std::size_t workspace_bytes(const LinearProblem& problem);
 void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx);
 void launch(const LinearProblem& problem, const LinearOperands& operands, ExecutionContext& ctx);
 }  // namespace cublaslt
+
+/// Maxima and means of windows.
+namespace pooling {
+Verdict supports_block(const PoolProblem& problem, const DeviceCaps& caps);
+void launch_block(const PoolProblem& problem, const PoolOperands& operands, ExecutionContext& ctx);
+Verdict supports_window(const PoolProblem& problem, const DeviceCaps& caps);
+void launch_window(const PoolProblem& problem, const PoolOperands& operands, ExecutionContext& ctx);
+}  // namespace pooling
+
+/// Copies by strides.
+namespace movement {
+Verdict supports_memcpy(const StridedCopyProblem& problem, const DeviceCaps& caps);
+void launch_memcpy(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
+                   ExecutionContext& ctx);
+Verdict supports_transpose(const StridedCopyProblem& problem, const DeviceCaps& caps);
+void launch_transpose(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
+                      ExecutionContext& ctx);
+void launch_strided(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
+                    ExecutionContext& ctx);
+}  // namespace movement
 
 }  // namespace upconv::kernels::cuda

@@ -64,9 +64,31 @@ std::span<const ActivationRow> activation_rows() {
   return kRows;
 }
 
+std::span<const BinaryRow> binary_rows() {
+  static constexpr std::array kRows = {
+      BinaryRow{"cuda.elementwise", always, no_workspace, elementwise::launch}};
+  return kRows;
+}
+
 std::span<const ChannelAffineRow> channel_affine_rows() {
   static constexpr std::array kRows = {
       ChannelAffineRow{"cuda.elementwise", always, no_workspace, elementwise::launch}};
+  return kRows;
+}
+
+std::span<const PoolRow> pool2d_rows() {
+  static constexpr std::array kRows = {
+      PoolRow{"cuda.block", pooling::supports_block, no_workspace, pooling::launch_block},
+      PoolRow{"cuda.window", pooling::supports_window, no_workspace, pooling::launch_window}};
+  return kRows;
+}
+
+std::span<const StridedCopyRow> strided_copy_rows() {
+  static constexpr std::array kRows = {
+      StridedCopyRow{"cuda.memcpy", movement::supports_memcpy, no_workspace, movement::launch_memcpy},
+      StridedCopyRow{"cuda.transpose", movement::supports_transpose, no_workspace,
+                     movement::launch_transpose},
+      StridedCopyRow{"cuda.strided", always, no_workspace, movement::launch_strided}};
   return kRows;
 }
 

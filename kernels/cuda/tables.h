@@ -3,9 +3,12 @@
 #include <span>
 
 #include <upconv/kernels/activation.h>
+#include <upconv/kernels/binary.h>
 #include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pool2d.h>
+#include <upconv/kernels/strided_copy.h>
 
 /// CUDA's ordered kernel tables, fastest row first; all empty in a build without CUDA kernels (no_cuda.cpp).
 /// Internal: not installed.
@@ -13,8 +16,11 @@ namespace upconv::kernels::cuda {
 
 std::span<const ConvRow> convolution_rows();
 std::span<const ActivationRow> activation_rows();
+std::span<const BinaryRow> binary_rows();
 std::span<const ChannelAffineRow> channel_affine_rows();
 std::span<const LinearRow> linear_rows();
+std::span<const PoolRow> pool2d_rows();
+std::span<const StridedCopyRow> strided_copy_rows();
 
 /// See kernels::pack_weight.
 Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);

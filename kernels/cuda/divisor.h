@@ -1,0 +1,22 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include <upconv/kernels/cuda/device/divisor.cuh>
+
+namespace upconv::kernels::cuda {
+
+/// Numbers that a kernel counts in 32 bits: its grid's step past the last one fits as well.
+inline constexpr std::int64_t kFewestFor64Bits = std::int64_t{1} << 30;
+
+inline device::Divisor divisor_of(std::int64_t size) {
+  const auto divisor = static_cast<std::uint64_t>(size);
+  const auto shift = static_cast<std::uint32_t>(std::bit_width(divisor - 1));
+  if (shift > 31) return {divisor, 0, 0};  // such a dimension is walked in 64 bits
+  const std::uint64_t multiplier =
+      ((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1;
+  return {divisor, static_cast<std::uint32_t>(multiplier), shift};
+}
+
+}  // namespace upconv::kernels::cuda
