@@ -52,6 +52,14 @@ struct TraceEvent {
   std::string_view kernel;   ///< Row of the kernel table that runs.
 };
 
+/// What planning a network may do. Tests switch parts off, to compare with the run of one step after the
+/// other.
+struct PlanPolicy {
+  bool fuse = true;   ///< Operations that a kernel can do in one go become one step.
+  bool share = true;  ///< Views cost nothing, parts are made inside their whole, steps work in place.
+  bool reuse = true;  ///< Memory is used again for what comes later.
+};
+
 /// Options of an ExecutionContext.
 struct ExecutionContextOptions {
   Device device = Device::cpu();          ///< Where modules run.
@@ -64,7 +72,8 @@ struct ExecutionContextOptions {
   /// that does not fit the problem throws ArgumentError; `explain` lists the rows.
   std::map<std::string, std::string> kernels = {};
   std::function<void(const TraceEvent&)> trace =
-      {};  ///< Called for every kernel that runs, on the calling thread.
+      {};                    ///< Called for every kernel that runs, on the calling thread.
+  PlanPolicy planning = {};  ///< Of networks.
   /// GPU: the cudaStream_t that work goes to, see cuda::on_stream in cuda_interop.h. Null: a stream of the
   /// context's own.
   void* stream = nullptr;
@@ -103,6 +112,8 @@ class ExecutionContext {
   int num_threads() const { return options_.num_threads; }
   /// Kernels forced by name, operator -> row.
   const std::map<std::string, std::string>& kernels() const { return options_.kernels; }
+  /// What planning a network may do.
+  const PlanPolicy& planning() const { return options_.planning; }
   /// What is called for every kernel that runs; may be empty.
   const std::function<void(const TraceEvent&)>& trace() const { return options_.trace; }
   /// GPU: the cudaStream_t that work goes to; null on the CPU.

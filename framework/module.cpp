@@ -3,6 +3,8 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/framework/module.h>
+#include <upconv/framework/module_operation.h>
+#include <upconv/framework/recording.h>
 
 namespace upconv {
 
@@ -54,6 +56,7 @@ void Module::prepare_checked(ExecutionContext& ctx) {
   if (ctx.device().is_cuda()) upload(ctx);
   prepared_precision_ = ctx.precision();
   prepared_on_ = ctx.device();
+  ++revision_;
   try {
     do_prepare(ctx);
   } catch (...) {
@@ -119,7 +122,7 @@ void Module::check_dtype(const TensorSpec& x) const {
 
 Tensor Module::forward(ConstTensorView x, ExecutionContext& ctx) const {
   check_input(x, ctx);
-  Tensor y = make_output(output_spec(x.spec()), ctx);
+  Tensor y = make_output(planned_output_spec(x.spec(), ctx), ctx);
   forward_into(x, y, ctx);
   return y;
 }
@@ -134,7 +137,7 @@ Tensor Module::make_output(const TensorSpec& spec, ExecutionContext& ctx) const 
 
 void Module::forward_into(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
   check_input(x, ctx);
-  check_forward(x, y, output_spec(x.spec()));
+  check_forward(x, y, planned_output_spec(x.spec(), ctx));
   do_forward(x, y, ctx);
 }
 
@@ -160,6 +163,25 @@ void Module::check_forward(ConstTensorView x, TensorView y, const TensorSpec& wa
     throw ArgumentError(
         message(display_name(), ": input and output overlap in memory: give the output its own tensor"));
   }
+}
+
+ModuleState Module::state() const {
+  ModuleState state{identity_, revision_};
+  for (const auto& [name, child] : children_)
+    state.revision += child->state().revision;
+  return state;
+}
+
+TensorSpec Module::planned_output_spec(const TensorSpec& x, ExecutionContext&) const {
+  return output_spec(x);
+}
+
+Value Module::record_call(Value x, SourceLocation where) const {
+  return Recording::call(operation(), {&x, 1}, where);
+}
+
+std::shared_ptr<const Operation> Module::operation() const {
+  return std::make_shared<ModuleOperation>(*this);
 }
 
 std::string Module::explain(const TensorSpec& x, const ExecutionContext&) const {
@@ -211,6 +233,7 @@ Module& Module::register_module(std::string name, std::unique_ptr<Module> child)
   check_new_name("child", name);
   child->set_path(path_.empty() ? name : path_ + '.' + name);
   prepared_on_.reset();
+  ++revision_;
   children_.emplace_back(std::move(name), std::move(child));
   return *children_.back().second;
 }
@@ -224,6 +247,7 @@ void Module::set_path(std::string path) {
 
 void Module::unprepare() {
   prepared_on_.reset();
+  ++revision_;
   for (auto& [name, child] : children_)
     child->unprepare();
 }

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include <upconv/framework/context.h>
+#include <upconv/framework/operation.h>
 #include <upconv/framework/random.h>
 #include <upconv/framework/reset_on_move.h>
 #include <upconv/framework/state_dict.h>
 #include <upconv/framework/tensor.h>
+#include <upconv/framework/value.h>
 
 namespace upconv {
 
@@ -29,6 +31,16 @@ struct WantedEntry;
 struct ConversionOptions {
   /// Let finite values beyond the range of the new type become infinite, as PyTorch does.
   bool allow_overflow = false;
+};
+
+/// A module, and how often it or a child was loaded, converted or prepared. Whoever holds one can tell
+/// whether a module is the same, and as it was: while it lives, no other module has its identity.
+struct ModuleState {
+  std::shared_ptr<const void> identity;  ///< One for each module.
+  std::uint64_t revision = 0;            ///< Grows with every change of it or its children.
+
+  /// True if both are the same module in the same state.
+  friend bool operator==(const ModuleState&, const ModuleState&) = default;
 };
 
 /// Base of every layer and network: owns parameters and child modules under PyTorch's names, loads them,
@@ -91,6 +103,13 @@ class Module {
   /// allocates nothing, and can be captured in a CUDA graph; the graph then uses the context's scratch, so
   /// the context must outlive it and run nothing larger in between.
   void forward_into(ConstTensorView x, TensorView y, ExecutionContext& ctx) const;
+  /// As forward; reads as in PyTorch, and is there for networks too, whose own `forward` takes Values.
+  Tensor operator()(ConstTensorView x, ExecutionContext& ctx) const { return Module::forward(x, ctx); }
+  /// Inside a network's `forward`: this module applied to `x`. Throws: as output_spec does, with the place of
+  /// the call; StateError if `x` is not a value of the network being recorded.
+  Value operator()(const Value& x, SourceLocation where = SourceLocation::here()) const {
+    return record_call(x, where);
+  }
   /// Which kernel would run for an input like `x`, and why the others would not.
   virtual std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const;
 
@@ -139,6 +158,10 @@ class Module {
   /// The parameter on the device that the module is prepared for. Throws: ArgumentError if there is none.
   ConstTensorView device_parameter(ParameterId id) const;
 
+  /// What a plan is made for.
+  ModuleState state() const;
+  /// output_spec, by a plan if the module runs by one.
+  virtual TensorSpec planned_output_spec(const TensorSpec& x, ExecutionContext& ctx) const;
   /// An undefined tensor for a run's output. Throws: CudaError naming this module.
   Tensor make_output(const TensorSpec& spec, ExecutionContext& ctx) const;
   /// The checks of a run that come before output_spec. Throws as forward_into does.
@@ -149,6 +172,8 @@ class Module {
   void check_dtype(const TensorSpec& x) const;
 
  private:
+  friend class ModuleOperation;
+
   struct Parameter {
     std::string name;
     Tensor value;      // on the CPU
@@ -168,6 +193,11 @@ class Module {
   std::string representation(bool per_layer) const;
   void check_loaded() const;
   void prepare_checked(ExecutionContext& ctx);
+  /// What recording makes of a call.
+  virtual Value record_call(Value x, SourceLocation where) const;
+  /// The module as a step of a network. A layer that can be joined with others returns an operation of its
+  /// own.
+  virtual std::shared_ptr<const Operation> operation() const;
   /// Copies the parameters to the context's GPU, and waits for that.
   void upload(ExecutionContext& ctx);
   /// Draws the values of one of this module's own parameters for `initialize`; they come filled with the
@@ -204,6 +234,8 @@ class Module {
   std::vector<Parameter> parameters_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
   ResetOnMove<bool> intact_ = true;
+  std::shared_ptr<const void> identity_ = std::make_shared<char>();
+  std::uint64_t revision_ = 0;
   std::optional<Device> prepared_on_;
   Precision prepared_precision_ = Precision::fp32;
 };

@@ -11,6 +11,7 @@ namespace upconv {
 class NoOption {
   NoOption() = default;
 };
+/// See NoOption.
 using NoOptions = std::initializer_list<NoOption>;
 
 }  // namespace upconv

@@ -3,6 +3,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/activation.h>
+#include <upconv/layers/pointwise_operation.h>
 #include <upconv/layers/python_repr.h>
 
 namespace upconv {
@@ -47,7 +48,17 @@ std::string ActivationLayer::explain(const TensorSpec& x, const ExecutionContext
       kernels::explain("activation", kernels::activation_rows(ctx.device().type()), problem_for(x), ctx));
 }
 
-void ActivationLayer::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
+std::shared_ptr<const Operation> ActivationLayer::operation() const {
+  return std::make_shared<PointwiseOperation>(*this);
+}
+
+std::string_view ActivationLayer::kernel(const TensorSpec& x, const ExecutionContext& ctx) const {
+  return kernels::select("activation", kernels::activation_rows(ctx.device().type()), problem_for(x),
+                         ctx.caps(), kernels::forced_kernel("activation", ctx))
+      .name;
+}
+
+void ActivationLayer::run(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
   kernels::activation(problem_for(x.spec()), {.x = x, .activation = activation(), .y = y}, name(), ctx);
 }
 

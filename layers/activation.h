@@ -9,7 +9,7 @@
 namespace upconv {
 
 /// What the elementwise layers share. Shape: y as x, any rank. DType: f32, f16, bf16, computed in f32.
-/// Execution: deterministic; may run in place; Sequential fuses it into a convolution before it.
+/// Execution: deterministic; may run in place; a network joins it with a convolution before it.
 /// Throws: ShapeError, DTypeError, DeviceError; StateError if not prepared.
 class ActivationLayer : public Module {
  public:
@@ -32,7 +32,12 @@ class ActivationLayer : public Module {
   kernels::ActivationKind kind() const { return kind_; }
 
  private:
-  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
+  friend class PointwiseOperation;
+
+  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override { run(x, y, ctx); }
+  std::shared_ptr<const Operation> operation() const override;
+  void run(ConstTensorView x, TensorView y, ExecutionContext& ctx) const;
+  std::string_view kernel(const TensorSpec& x, const ExecutionContext& ctx) const;
   kernels::ActivationProblem problem_for(const TensorSpec& x) const;
 
   kernels::ActivationKind kind_;

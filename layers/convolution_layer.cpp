@@ -1,6 +1,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/convolution_layer.h>
+#include <upconv/layers/convolution_operation.h>
 #include <upconv/layers/image_hint.h>
 #include <upconv/layers/initial_values.h>
 
@@ -97,14 +98,27 @@ void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
   packed_weight_ = kernels::pack_weight(problem, parameter(weight_), ctx.device());
 }
 
-void ConvolutionLayer::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  run(problem_for(x.spec()), x, {}, y, ctx);
+std::shared_ptr<const Operation> ConvolutionLayer::operation() const {
+  return std::make_shared<ConvolutionOperation>(*this);
+}
+
+std::string_view ConvolutionLayer::kernel(const TensorSpec& x, const ExecutionContext& ctx) const {
+  kernels::ConvProblem problem = problem_for(x);
+  problem.precision = ctx.precision();
+  return kernels::select(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx.caps(),
+                         kernels::forced_kernel(problem.op(), ctx))
+      .name;
 }
 
 void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::Activation& activation,
                                               TensorView y, ExecutionContext& ctx) const {
   check_input(x, ctx);
   check_forward(x, y, output_spec(x.spec()));
+  run(x, activation, y, ctx);
+}
+
+void ConvolutionLayer::run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
+                           ExecutionContext& ctx) const {
   run(problem_for(x.spec()), x, activation, y, ctx);
 }
 

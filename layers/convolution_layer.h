@@ -39,9 +39,19 @@ class ConvolutionLayer : public Module {
            TensorView y, ExecutionContext& ctx) const;
 
  private:
+  friend class ConvolutionOperation;
+
   void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const override;
   void do_prepare(ExecutionContext& ctx) override;
-  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
+  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override {
+    run(x, {}, y, ctx);
+  }
+  std::shared_ptr<const Operation> operation() const override;
+  /// As forward_activated_into, on operands that are checked.
+  void run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
+           ExecutionContext& ctx) const;
+  /// Row of the kernel table that would run for an input like `x`.
+  std::string_view kernel(const TensorSpec& x, const ExecutionContext& ctx) const;
 
   kernels::ConvProblem layer_;
   bool has_bias_;

@@ -4,8 +4,9 @@
 
 namespace upconv {
 
-/// A number or truth value as Python prints it, for `extra_repr`: "0.01", "1e-05", "1.0", "inf"; "True".
+/// A number as Python prints it, for `extra_repr`: "0.01", "1e-05", "1.0", "inf".
 std::string python_repr(double value);
+/// A truth value as Python prints it: "True" or "False".
 std::string python_repr(bool value);
 
 }  // namespace upconv

@@ -5,23 +5,19 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
-#include <upconv/framework/module.h>
-#include <upconv/layers/activation.h>
-#include <upconv/layers/convolution_layer.h>
+#include <upconv/framework/network.h>
 
 namespace upconv {
 
-/// Runs modules one after the other. Children are named "0", "1", ... or as the caller says, as in PyTorch,
-/// and may be Sequentials themselves. A convolution followed by an activation runs as one kernel; what lies
-/// between layers stands in the context's workspace. Shape and DType: the first child's in, the last child's
+/// The network that runs modules one after the other. Children are named "0", "1", ... or as the caller says,
+/// as in PyTorch, and may be networks themselves. Shape and DType: the first child's in, the last child's
 /// out; with no child, the identity. Throws: as its children do; ArgumentError on a bad or repeated name.
 /// Source: torch.nn.Sequential.
-class Sequential : public Module {
+class Sequential : public Network {
  public:
   /// A chain without modules, the identity.
-  Sequential() : Module("Sequential") {}
+  Sequential() : Network("Sequential") {}
 
   /// Moves `module` in under the next number. Returns *this, so that calls can be chained.
   template <class M>
@@ -33,9 +29,7 @@ class Sequential : public Module {
   template <class M>
   requires std::derived_from<std::remove_cvref_t<M>, Module> &&
       (!std::is_lvalue_reference_v<M>)Sequential& append(std::string name, M&& module) {
-    auto child = std::make_unique<M>(std::forward<M>(module));
-    const Role role{as<ConvolutionLayer>(child.get()), as<ActivationLayer>(child.get())};
-    add(std::move(name), role, std::move(child));
+    register_module(std::move(name), std::make_unique<M>(std::forward<M>(module)));
     return *this;
   }
 
@@ -60,31 +54,8 @@ class Sequential : public Module {
   /// The child of this name. Throws: ArgumentError if there is none.
   Module& operator[](std::string_view name) const;
 
-  TensorSpec output_spec(const TensorSpec& x) const override;
-  std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
-
- private:
-  /// What a child is to fusion; null for what it is not. Noted where the child's class is known: dynamic_cast
-  /// cannot ask classes of programs that are compiled without RTTI.
-  struct Role {
-    const ConvolutionLayer* convolution = nullptr;
-    const ActivationLayer* activation = nullptr;
-  };
-  struct Step;
-
-  template <class Layer, class M>
-  static const Layer* as(const M* module) {
-    if constexpr (std::derived_from<M, Layer>) return module;
-    return nullptr;
-  }
-  void add(std::string name, Role role, std::unique_ptr<Module> child);
-  Role role_of(std::size_t index) const;
-  Step step_at(std::size_t index, const TensorSpec& x) const;
-
-  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
-
-  std::vector<Role>
-      roles_;  // of the children, in order; those that a subclass registered itself may lack one
+  Value forward(Value x) const override;
+  using Network::forward;
 };
 
 }  // namespace upconv

@@ -18,8 +18,10 @@ FLOORS = ("framework", "kernels", "layers")
 OUTSIDE = ("examples", "tests", "bench", "tools")  # stand above the library
 CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
 INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cpu_threads.h", "framework/cuda_runtime.h",
-            "framework/cuda_check.h", "framework/conversion.h", "framework/keep_loaded.h", "framework/load_compare.h",
-            "framework/load_hints.h", "framework/hdf5/")  # not installed
+            "framework/cuda_check.h", "framework/conversion.h", "framework/copy_operation.h", "framework/keep_loaded.h", "framework/load_compare.h",
+            "framework/load_hints.h", "framework/hdf5/",
+            "framework/module_operation.h", "framework/plan_cache.h", "framework/plan_passes.h", "layers/convolution_operation.h",
+            "layers/movement_operation.h", "layers/pointwise_operation.h")  # not installed
 PUBLIC = {"framework/hdf5/hdf5.h"}  # the one header of an internal folder that is
 DEVICE = "kernels/cuda/device/"
 CUDA_INTEROP = "framework/cuda_interop.h"  # the one public header that includes another library's, CUDA's
@@ -84,7 +86,7 @@ def check_include(root: Path, path: str, bracket: str, target: str):
         if Path(target).stem not in KERNELS_MAY_USE:
             yield f"<upconv/{target}>: kernels know views, not modules; of the framework they may include only " \
                   f"{', '.join(sorted(KERNELS_MAY_USE))}"
-    elif source_floor in ("layers", "examples", "tools") and is_internal(target):
+    elif source_floor in ("layers", "examples", "tools") and is_internal(target) and target_floor != source_floor:
         yield f"<upconv/{target}> is internal; select kernels through kernels/*.h"
     if is_public_header(path) and is_internal(target):
         yield f"<upconv/{target}> is not installed, so a public header cannot include it"

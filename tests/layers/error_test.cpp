@@ -218,7 +218,10 @@ TEST(Errors, NameTheLayerByItsPath) {
         net.output_spec(spec({1, 3, 5, 6}));
       }),
       "ConvTranspose2d 'decoder.up': Given transposed=1, weight of size [4,2,3,3], expected input[1,3,5,6] "
-      "to have 4 channels, but got 3 channels instead");
+      "to have 4 channels, but got 3 channels instead\n"
+      "  in Sequential 'decoder'\n"
+      "  in Sequential\n"
+      "  operand 0: f32[1,3,5,6] on cpu, from input 0");
 }
 
 TEST(Errors, OptionsThatCannotWork) {

@@ -63,8 +63,10 @@ TEST(Explain, ShowsASequentialsFusion) {
   Sequential net;
   net.append(up()).append(PReLU({.num_parameters = 3})).append(Tanh());
   const std::string text = net.explain(kImage, ExecutionContext());
-  EXPECT_THAT(text, HasSubstr("PReLU '1': fused into the kernel above"));
-  EXPECT_THAT(text, HasSubstr("Tanh '2': activation tanh"));
+  EXPECT_THAT(text, HasSubstr("3 calls in 2 steps"));
+  EXPECT_THAT(text, HasSubstr("ConvTranspose2d '0' + PReLU '1'"));
+  EXPECT_THAT(text, HasSubstr("Tanh '2'"));
+  EXPECT_THAT(text, HasSubstr("the convolution has an activation already"));
 }
 
 TEST(Explain, ChecksTheInput) {
