@@ -102,7 +102,7 @@ void check_graph(std::uint32_t seed) {
 
 TEST(PlanFuzz, EveryPolicyGivesTheSameBits) {
   const char* wanted = std::getenv("UPCONV_FUZZ_GRAPHS");
-  const unsigned long graphs = wanted == nullptr ? 100'000 : std::strtoul(wanted, nullptr, 10);
+  const unsigned long graphs = wanted == nullptr ? UPCONV_FUZZ_GRAPHS : std::strtoul(wanted, nullptr, 10);
   for (std::uint32_t seed = 0; seed < graphs; ++seed) {
     check_graph(seed);
     if (HasFatalFailure()) return;
