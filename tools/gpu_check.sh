@@ -130,6 +130,7 @@ tools="memcheck racecheck initcheck synccheck"
 filter='CudaKernels.*:CudaLayers.*:CudaRuntime.*:CudaStreams.*:CudaInfinity.Inputs*'
 left_out='*OutOfMemory*:*CaptureRefuses*:*DevicesThatAre*:*CallersStream*:*NothingWaits*:*AllocatesNothing*'
 left_out=$left_out:*ForwardIntoIsCaptured*
+functions='GoldenArithmetic*cuda*:GoldenMovement*cuda*:GoldenPooling*cuda*'
 for tool in $tools; do
   alignment='CudaAlignment.*_3x7:CudaAlignment.*_4x4' except=
   case $tool in
@@ -141,6 +142,11 @@ for tool in $tools; do
   if [ -n "$sanitizer" ]; then
     UPCONV_TEST_EVERY=17 check "$tool" "$sanitizer" --tool "$tool" --error-exitcode 9 --print-limit 20 \
       "$cuda_test" "--gtest_filter=$filter:$alignment-$left_out$except" &
+    if [ -e "$golden_test" ]; then
+      UPCONV_GOLDEN_DIR=$source_dir/tests/golden check "${tool}_fn" "$sanitizer" --tool "$tool" --error-exitcode 9 \
+        --print-limit 20 "$golden_test" "--gtest_filter=$functions" &
+      names="$names ${tool}_fn"
+    fi
   else
     echo "$tool: FAILED, compute-sanitizer is not here" >"$log_dir/$tool.line"
   fi
