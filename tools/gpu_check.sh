@@ -128,7 +128,7 @@ tools="memcheck racecheck initcheck synccheck"
 # which runs them one after the other, and from synccheck, which loses track of such launches, the many threads; from
 # initcheck, which does not see what cuBLAS stores through the copy engine, networks with matrix products.
 filter='CudaKernels.*:CudaLayers.*:CudaRuntime.*:CudaStreams.*:CudaInfinity.Inputs*'
-left_out='*OutOfMemory*:*CaptureRefuses*:*DevicesThatAre*:*CallersStream*:*NothingWaits*:*AllocatesNothing*'
+left_out='*OutOfMemory*:*ForkedChild*:*CaptureRefuses*:*DevicesThatAre*:*CallersStream*:*NothingWaits*:*AllocatesNothing*'
 left_out=$left_out:*ForwardIntoIsCaptured*
 functions='GoldenArithmetic*cuda*:GoldenMovement*cuda*:GoldenPooling*cuda*'
 for tool in $tools; do

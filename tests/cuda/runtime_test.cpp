@@ -6,6 +6,8 @@
 #include "cuda/support.h"
 #include <cuda_runtime.h>
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <upconv/framework/cuda_interop.h>
 
@@ -263,6 +265,35 @@ TEST_F(CudaRuntime, RunsOnTheCallersStreamAndMemory) {
   cudaFree(raw_x);
   cudaFree(raw_y);
   cudaStreamDestroy(stream);
+}
+
+// The driver's state does not survive a fork: a child that uses its parent's context is told so, and does not
+// hang.
+TEST_F(CudaRuntime, AForkedChildIsToldWhatToDo) {
+  ExecutionContext ctx({.device = kGpu});
+  ReLU layer;
+  layer.prepare(ctx);
+  const Tensor x = Tensor::zeros({4}, DType::f32, kGpu);
+  static_cast<void>(layer.forward(x, ctx));
+  ctx.synchronize();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    try {
+      static_cast<void>(layer.forward(x, ctx));
+    } catch (const StateError& error) {
+      ::_exit(std::string_view(error.what()).find("fork") == std::string_view::npos ? 2 : 0);
+    } catch (...) {
+      ::_exit(3);
+    }
+    ::_exit(1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "a signal ended the child";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  static_cast<void>(layer.forward(x, ctx));  // the parent goes on
+  ctx.synchronize();
 }
 
 TEST_F(CudaRuntime, OutOfMemorySaysWhatWasAskedForAndWhatIsFree) {
