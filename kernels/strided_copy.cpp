@@ -31,6 +31,7 @@ StridedCopyProblem StridedCopyProblem::merged() const {
       result.add(sizes[i], x_strides[i], y_strides[i]);
     }
   }
+  if (result.rank == 0) result.add(1, 1, 1);
   return result;
 }
 

@@ -51,7 +51,8 @@ void add_options(CLI::App& app, Arguments& args) {
                  "the picture that IN was made from, twice as wide and high: print how close the result\n"
                  "and bicubic interpolation come to it, and write OUT_compare.png")
       ->type_name("ORIGINAL");
-  app.add_flag("--explain", args.explain, "also print which kernel computes each layer, and why");
+  app.add_flag("--explain", args.explain,
+               "also print the plan: what is fused, where it lies, and which kernel computes it");
   examples::add_common_options(app, args, "fsrcnn_x2.h5", "0 done, 1 failed");
   app.footer(
       "\nNot handled: 16-bit channels are read as 8, of an animation the first frame; EXIF rotation and\n"

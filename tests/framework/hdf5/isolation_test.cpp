@@ -154,7 +154,8 @@ TEST(Hdf5Isolation, AHangEndsAtTheTimeLimit) {
 TEST(Hdf5Isolation, NonsenseIsNotBelieved) {
   const TempDir dir;
   upconv::write_hdf5(dir / "w.h5", sample());
-  const fs::path fine = script(dir, R"(exec printf '\010\0\0\0\0\0\0\0\0\377\0\0\0\0\0\0\0' >&0)");
+  const fs::path fine = script(dir, R"(printf '\010\0\0\0\0\0\0\0\0\377\0\0\0\0\0\0\0' >&0
+sleep 2)");  // it must be there to be asked
   EXPECT_THAT(message_with(dir / "w.h5", {.program = fine}), HasSubstr("an answer that makes no sense"));
   const fs::path endless = script(dir, R"(exec printf '\377\377\377\377\377\377\377\377\0' >&0)");
   EXPECT_THAT(message_with(dir / "w.h5", {.program = endless}), HasSubstr("ended with exit status 0"));
