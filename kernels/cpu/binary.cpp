@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include <upconv/kernels/cpu/compute_type.h>
 #include <upconv/kernels/cpu/elementwise.h>
 #include <upconv/kernels/cpu/simd.h>
 #include <upconv/kernels/cpu/tables.h>
@@ -106,18 +107,8 @@ BinaryChunk binary_chunk_of_kind(BinaryKind kind) {
 }
 
 BinaryChunk binary_chunk_of(BinaryKind kind, DType dtype) {
-  switch (dtype) {
-    case DType::f16:
-      return binary_chunk_of_kind<Float16>(kind);
-    case DType::bf16:
-      return binary_chunk_of_kind<BFloat16>(kind);
-    case DType::f32:
-      return binary_chunk_of_kind<float>(kind);
-    case DType::f64:
-    case DType::i64:
-      return nullptr;  // not types that layers compute on
-  }
-  return nullptr;
+  return visit_compute_type(
+      dtype, [kind]<class T>(std::type_identity<T>) -> BinaryChunk { return binary_chunk_of_kind<T>(kind); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <limits>
 
+#include <upconv/kernels/cpu/compute_type.h>
 #include <upconv/kernels/cpu/elementwise.h>
 #include <upconv/kernels/cpu/parallel.h>
 #include <upconv/kernels/cpu/simd.h>
@@ -111,18 +112,8 @@ PoolLine pool_row_of_kind(PoolKind kind) {
 }
 
 PoolLine pool_row_of(PoolKind kind, DType dtype) {
-  switch (dtype) {
-    case DType::f16:
-      return pool_row_of_kind<Float16>(kind);
-    case DType::bf16:
-      return pool_row_of_kind<BFloat16>(kind);
-    case DType::f32:
-      return pool_row_of_kind<float>(kind);
-    case DType::f64:
-    case DType::i64:
-      return nullptr;  // not types that layers compute on
-  }
-  return nullptr;
+  return visit_compute_type(
+      dtype, [kind]<class T>(std::type_identity<T>) -> PoolLine { return pool_row_of_kind<T>(kind); });
 }
 
 }  // namespace HWY_NAMESPACE
