@@ -166,10 +166,14 @@ void Module::check_forward(ConstTensorView x, TensorView y, const TensorSpec& wa
 }
 
 ModuleState Module::state() const {
-  ModuleState state{identity_, revision_};
-  for (const auto& [name, child] : children_)
-    state.revision += child->state().revision;
-  return state;
+  // Every warm run asks: the children's identities are not copied along the way.
+  const auto revision_of = [](const auto& self, const Module& module) -> std::uint64_t {
+    std::uint64_t revision = module.revision_;
+    for (const auto& [name, child] : module.children_)
+      revision += self(self, *child);
+    return revision;
+  };
+  return {identity_, revision_of(revision_of, *this)};
 }
 
 TensorSpec Module::planned_output_spec(const TensorSpec& x, ExecutionContext&) const {
