@@ -1,5 +1,8 @@
+#include <cstdint>
 #include <cstring>
 #include <new>
+
+#include <sys/mman.h>
 
 #include <upconv/framework/cuda_runtime.h>
 #include <upconv/framework/error.h>
@@ -9,6 +12,24 @@
 namespace upconv {
 
 namespace {
+
+// A page of the processor's larger kind. To touch 100 MB for the first time takes 33 ms in pages of 4 KB, 5
+// in these.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+/// Blocks of some huge pages begin on one.
+std::size_t alignment_of(std::size_t bytes) {
+  return bytes >= 2 * kHugePage ? kHugePage : Buffer::kAlignment;
+}
+
+void* allocate_on_host(std::size_t bytes) {
+  void* data = ::operator new (bytes, std::align_val_t{alignment_of(bytes)});
+  // Whole ones alone, so that no memory is taken behind the block's end. A kernel that has none says so,
+  // which does no harm.
+  if (alignment_of(bytes) == kHugePage)
+    static_cast<void>(::madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE));
+  return data;
+}
 
 void check_pointer(const char* call, const void* data, std::size_t bytes) {
   if (data == nullptr) throw ArgumentError(message(call, ": ", bytes, " bytes at a null pointer"));
@@ -20,7 +41,7 @@ Buffer::Buffer(Device device, std::size_t bytes) : bytes_(bytes), device_(device
   if (bytes == 0) return;
   switch (device.type()) {
     case Device::Type::cpu:
-      data_ = ::operator new (bytes, std::align_val_t{kAlignment});
+      data_ = allocate_on_host(bytes);
       return;
     case Device::Type::cuda:
       data_ = cuda::allocate(device.index(), bytes);
@@ -41,7 +62,7 @@ Buffer::~Buffer() {
   }
   switch (device_.type()) {
     case Device::Type::cpu:
-      ::operator delete (data_, std::align_val_t{kAlignment});
+      ::operator delete (data_, std::align_val_t{alignment_of(bytes_)});
       return;
     case Device::Type::cuda:
       cuda::release(device_.index(), data_);

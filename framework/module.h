@@ -67,6 +67,9 @@ class Module {
   /// error the module keeps what it had. Returns the report, which names what was left out if the load was
   /// not strict. Throws: LoadError holding the whole report.
   LoadReport load(const StateDict& weights, LoadOptions options = {});
+  /// The same for weights that are given up, as what read_hdf5 returns: tensors of the right type are taken
+  /// over without a copy. On an error `weights` keeps everything, else it is empty then.
+  LoadReport load(StateDict&& weights, LoadOptions options = {});
   /// Gives every parameter the value that PyTorch's constructors give it, drawn anew, for tests, benchmarks
   /// and what a later `load` leaves out; un-prepares. A value depends on the seed and the parameter's name
   /// below this module alone, on every platform. The distribution is PyTorch's, the numbers are not.
@@ -187,6 +190,8 @@ class Module {
   };
 
   const Parameter& registered(ParameterId id) const;
+  /// Both forms of load. `given_up` is `weights` itself, or null.
+  LoadReport load_from(const StateDict& weights, StateDict* given_up, LoadOptions options);
   void check_new_name(const char* what, const std::string& name) const;
   void check_intact() const;
   std::int64_t own_parameter_count() const;

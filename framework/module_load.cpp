@@ -88,6 +88,16 @@ LoadReport Module::compare(const std::vector<EntrySpec>& offered) const {
 }
 
 LoadReport Module::load(const StateDict& weights, LoadOptions options) {
+  return load_from(weights, nullptr, options);
+}
+
+LoadReport Module::load(StateDict&& weights, LoadOptions options) {
+  LoadReport report = load_from(weights, &weights, options);
+  weights = StateDict();
+  return report;
+}
+
+LoadReport Module::load_from(const StateDict& weights, StateDict* given_up, LoadOptions options) {
   std::vector<EntrySpec> offered;
   for (const auto& [name, tensor] : weights)
     offered.push_back({name, tensor.shape(), tensor.dtype()});
@@ -96,10 +106,12 @@ LoadReport Module::load(const StateDict& weights, LoadOptions options) {
   report.notes.insert(report.notes.begin(), weights.notes().begin(), weights.notes().end());
 
   // Convert everything before anything is assigned, so that a refused value or running out of memory leaves
-  // the module whole.
+  // the module whole. A tensor of the right type that is given up is taken at the very end: until then
+  // nothing is staged for it, and the state dict stays whole too.
   const std::vector<Named<Module>> all = named_parameters();
   const std::vector<WantedEntry> wanted = wanted_entries();
   std::vector<std::pair<Parameter*, Tensor>> staged;
+  std::vector<const std::string*> names;  // of those that are taken, in order
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Named<Module>& named = all[i];
     Parameter& parameter = named.parameter();
@@ -109,15 +121,18 @@ LoadReport Module::load(const StateDict& weights, LoadOptions options) {
       staged.emplace_back(&parameter, counter_value(named.name, *tensor, parameter.value, report));
       continue;
     }
-    Tensor value = tensor->to(parameter.value.dtype());
-    check_values(named.name, *tensor, value, options, report);
+    const bool taken = given_up != nullptr && tensor->dtype() == parameter.value.dtype();
+    Tensor value = taken ? Tensor() : tensor->to(parameter.value.dtype());
+    check_values(named.name, *tensor, taken ? *tensor : value, options, report);
     staged.emplace_back(&parameter, std::move(value));
+    if (taken) names.push_back(&named.name);
   }
   if (report.has_errors(options.strict)) {
     throw LoadError(message("cannot load weights into ", display_name(), "\n", report.to_string()));
   }
+  auto name = names.begin();
   for (auto& [parameter, value] : staged) {
-    parameter->value = std::move(value);
+    parameter->value = value.defined() ? std::move(value) : given_up->take(**name++);
     parameter->loaded = true;
   }
   for (const Named<Module>& named : all) {

@@ -62,6 +62,10 @@ class StateDict {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
 
+  friend class Module;
+  /// Gives an entry's tensor up to a module, which then drops the whole dict.
+  Tensor take(std::string_view name) { return std::move(entries_[index_.find(name)->second].second); }
+
   std::vector<Entry> entries_;
   std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> index_;
   std::string source_;

@@ -149,7 +149,7 @@ LoadReport load_hdf5(Module& module, const fs::path& path, const LoadOptions& lo
   // Names were judged above; what the module does not know is left out here already.
   LoadOptions options = load_options;
   options.strict = false;
-  LoadReport loaded = module.load(weights, options);
+  LoadReport loaded = module.load(std::move(weights), options);
   report.kept_initial = std::move(loaded.kept_initial);
   report.notes = std::move(loaded.notes);
   return report;

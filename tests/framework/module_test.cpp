@@ -107,6 +107,34 @@ TEST(ModuleTest, NotStrictLoadsWhatFits) {
   EXPECT_EQ(net.state_dict().at("block.bias").data<float>()[0], 4.0f);
 }
 
+TEST(ModuleTest, TakesWeightsOverThatAreGivenUp) {
+  Net net(true);
+  StateDict weights = weights_of_net(0.5);
+  weights.insert("block.num_batches_tracked", Tensor::full({}, 9.0, DType::i64));
+  const void* place = weights.at("block.bias").view().raw();
+  const LoadReport report = net.load(std::move(weights));
+  EXPECT_EQ(report.matched, 2u);
+  EXPECT_TRUE(weights.empty());
+  EXPECT_FALSE(weights.contains("block.bias"));
+  EXPECT_EQ(net.child().bias().raw(), place);
+  EXPECT_EQ(net.state_dict().at("block.bias").data<float>()[1], 0.5f);
+  EXPECT_EQ(net.state_dict().at("block.num_batches_tracked").data<std::int64_t>()[0], 9);
+
+  net.to(DType::bf16);
+  net.load(weights_of_net(0.25));
+  EXPECT_EQ(net.state_dict().at("block.bias").data<upconv::BFloat16>()[1], 0.25f);
+}
+
+TEST(ModuleTest, WeightsThatAreRefusedAreNotTaken) {
+  Net net;
+  StateDict weights = weights_of_net(NAN);
+  const auto before = bits_of(net);
+  EXPECT_THROW(net.load(std::move(weights), {.require_finite = true}), LoadError);
+  EXPECT_EQ(bits_of(net), before);
+  EXPECT_EQ(weights.size(), 2u);
+  EXPECT_TRUE(std::isnan(weights.at("block.weight").data<float>()[0]));
+}
+
 TEST(ModuleTest, CountersAreLoadedAndMayBeMissing) {
   Net net(true);
   net.load(weights_of_net(1.0));

@@ -23,6 +23,7 @@ class Leaf : public upconv::Module {
     check_dtype(x);
     return x;
   }
+  upconv::ConstTensorView bias() const { return parameter(bias_); }
   bool fail_to_prepare = false;
 
  private:
@@ -47,7 +48,7 @@ class Net : public upconv::Module {
   upconv::TensorSpec output_spec(const upconv::TensorSpec& x) const override {
     return child().output_spec(x);
   }
-  const Module& child() const { return *children().front().second; }
+  const Leaf& child() const { return static_cast<const Leaf&>(*children().front().second); }
 
  private:
   void do_forward(upconv::ConstTensorView x, upconv::TensorView y,
