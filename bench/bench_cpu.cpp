@@ -29,7 +29,7 @@ void run(benchmark::State& state, const ConvRow& row, const ConvProblem& p) {
   upconv::ExecutionContext ctx({.num_threads = threads ? std::atoi(threads) : 0});
   constexpr std::size_t kCaches = 64 << 20;  // bytes
   const Tensor weight = upconv::bench::random_normal(p.weight_shape(), p.dtype, 2);
-  const Tensor packed = upconv::kernels::pack_weight(p, weight, ctx.device());
+  const auto packed = upconv::kernels::pack_weight(p, weight, ctx.device());
   std::vector<Tensor> xs, ys;
   for (std::size_t bytes = 0; bytes <= kCaches;
        bytes += xs.back().spec().bytes() + ys.back().spec().bytes()) {
@@ -38,7 +38,7 @@ void run(benchmark::State& state, const ConvRow& row, const ConvProblem& p) {
   }
   const auto operands = [&](std::size_t i) {
     return ConvOperands{
-        .x = xs[i], .weight = weight, .packed_weight = packed, .bias = {}, .activation = {}, .y = ys[i]};
+        .x = xs[i], .weight = weight, .packed_weight = &packed, .bias = {}, .activation = {}, .y = ys[i]};
   };
   row.launch(p, operands(0), ctx);
   try {

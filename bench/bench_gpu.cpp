@@ -110,7 +110,7 @@ class Operands {
   ConvOperands operator[](std::size_t i) {
     return {.x = xs_[i],
             .weight = weight_on_gpu_,
-            .packed_weight = packed_,
+            .packed_weight = &packed_,
             .bias = bias_.defined() ? bias_.view() : upconv::ConstTensorView(),
             .activation = {},
             .y = ys_[i]};
@@ -127,7 +127,8 @@ class Operands {
 
  private:
   Tensor x_, weight_;  // on the CPU
-  Tensor weight_on_gpu_, packed_, bias_;
+  Tensor weight_on_gpu_, bias_;
+  upconv::kernels::PackedWeight packed_;
   std::vector<Tensor> xs_, ys_;
 };
 

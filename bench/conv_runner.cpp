@@ -35,10 +35,10 @@ void run(char** argv) {
   const Tensor x = read(argv[3], problem.x_shape());
   const Tensor weight = read(argv[4], problem.weight_shape());
   const Tensor bias = read(argv[5], {problem.co});
-  const Tensor packed = upconv::kernels::pack_weight(problem, weight, ctx.device());
+  const auto packed = upconv::kernels::pack_weight(problem, weight, ctx.device());
   Tensor y = Tensor::zeros(problem.y_shape());
   const upconv::kernels::ConvOperands operands{
-      .x = x, .weight = weight, .packed_weight = packed, .bias = bias, .activation = {}, .y = y};
+      .x = x, .weight = weight, .packed_weight = &packed, .bias = bias, .activation = {}, .y = y};
   upconv::kernels::convolution(problem, operands, "runner", ctx);
   std::ofstream(argv[6], std::ios::binary)
       .write(reinterpret_cast<const char*>(y.data<float>().data()),

@@ -85,19 +85,6 @@ void check_mode(PaddingMode mode) {
       message("PaddingMode(", static_cast<int>(mode), ") is no padding mode: use one of the enumerators"));
 }
 
-/// The packed weight is opaque, but it has one size on the CPU, and none or some on a GPU.
-void check_packed(const ConvProblem& problem, ConstTensorView packed, ModuleName layer, Device device) {
-  switch (device.type()) {
-    case Device::Type::cpu:
-      return check_operand(layer, "packed weight", packed, cpu::packed_weight_spec(problem));
-    case Device::Type::cuda:
-      if (packed.defined())
-        check_operand(layer, "packed weight", packed, packed.numel(), problem.dtype, device);
-      return;
-  }
-  throw_invalid(device.type());
-}
-
 }  // namespace
 
 std::string_view name_of(PaddingMode mode) {
@@ -280,39 +267,15 @@ void convolution(const ConvProblem& problem, const ConvOperands& operands, Modul
   };
   check("input", operands.x, problem.x_shape());
   check("weight", operands.weight, problem.weight_shape());
-  check_packed(problem, operands.packed_weight, layer, ctx.device());
   if (operands.bias.defined()) check("bias", operands.bias, {problem.co});
   check("output", operands.y, problem.y_shape());
   check_overlap(layer, operands.x, operands.y, false);
   check_activation(layer, operands.activation, problem.co, problem.dtype, ctx.device());
   if (operands.y.numel() == 0) return;
-  run(problem.op(), convolution_rows(ctx.device().type()), problem, operands, layer, ctx);
-}
-
-bool is_finite(const ConstTensorView& weight) {
-  if (!weight.device().is_cpu()) {
-    Tensor host = Tensor::empty(weight.shape(), weight.dtype());
-    copy(host, weight);
-    return is_finite(host);
-  }
-  return visit_dtype(weight.dtype(), [&]<class T>(std::type_identity<T>) {
-    return std::ranges::all_of(weight.data<T>(),
-                               [](T value) { return std::isfinite(static_cast<double>(value)); });
-  });
-}
-
-Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
-  validate_layer(problem);
-  check_operand(problem.op(), "weight", weight, {problem.weight_shape(), problem.dtype, weight.device()});
-  switch (device.type()) {
-    case Device::Type::cpu:
-      if (!weight.device().is_cpu())
-        throw DeviceError(message(problem.op(), ": weight expected on cpu, got ", weight.spec()));
-      return cpu::pack_weight(problem, weight);
-    case Device::Type::cuda:
-      return cuda::pack_weight(problem, weight, device);
-  }
-  throw_invalid(device.type());
+  const ConvRow& row = select(problem.op(), convolution_rows(ctx.device().type()), problem, ctx.caps(),
+                              forced_kernel(problem.op(), ctx));
+  check_packed(row, problem, operands, layer, ctx);
+  run_row(row, problem.op(), problem, operands, layer, ctx);
 }
 
 }  // namespace upconv::kernels

@@ -7,6 +7,7 @@
 
 #include <upconv/framework/tensor.h>
 #include <upconv/kernels/activation.h>
+#include <upconv/kernels/packed_weight.h>
 #include <upconv/kernels/selection.h>
 
 namespace upconv::kernels {
@@ -88,16 +89,35 @@ void validate(const ConvProblem& problem);
 
 /// The operands of one call, all on the context's device.
 struct ConvOperands {
-  ConstTensorView x;              ///< [N, Ci, IH, IW]
-  ConstTensorView weight;         ///< problem.weight_shape(), as PyTorch stores it.
-  ConstTensorView packed_weight;  ///< The same weight as pack_weight wrote it for this device.
-  ConstTensorView bias;           ///< [Co], or not defined.
-  Activation activation;          ///< Applied after the bias; slopes [1] or [Co].
-  TensorView y;                   ///< [N, Co, OH, OW]
+  ConstTensorView x;       ///< [N, Ci, IH, IW]
+  ConstTensorView weight;  ///< problem.weight_shape(), as PyTorch stores it.
+  const PackedWeight* packed_weight =
+      nullptr;            ///< The same weight as pack_weight wrote it for this device, or null.
+  ConstTensorView bias;   ///< [Co], or not defined.
+  Activation activation;  ///< Applied after the bias; slopes [1] or [Co].
+  TensorView y;           ///< [N, Co, OH, OW]
 };
 
-/// One implementation.
-using ConvRow = KernelRow<ConvProblem, ConvOperands>;
+/// One implementation, with the weight that it packs at prepare, if it does. Of `layer` the size of the image
+/// does not matter.
+struct ConvRow : KernelRow<ConvProblem, ConvOperands> {
+  /// Bytes of the weight in one of the row's layouts; 0 if the row cannot run the layer on such a device at
+  /// any size. Null if the row reads the weight as PyTorch stores it; so are then the other two.
+  std::size_t (*packed_bytes)(const ConvProblem& layer, const DeviceCaps& caps, int layout) = nullptr;
+  /// The layout that suits this weight, which is on the CPU; null: there is one, 0.
+  int (*choose_layout)(const ConvProblem& layer, const ConstTensorView& weight, int threads) = nullptr;
+  /// Writes packed_bytes bytes, each of them, on up to so many threads.
+  void (*pack)(const ConvProblem& layer, int layout, const ConstTensorView& weight, void* packed,
+               int threads) = nullptr;
+};
+
+/// The weight that this row reads. Throws: StateError if it was not packed.
+const PackedSection& packed_section(const ConvOperands& operands, std::string_view row);
+
+/// Throws: StateError unless the weight was packed for the row, if it reads a packed one; DeviceError if that
+/// lies elsewhere than the context runs; ShapeError if it was packed for another layer.
+void check_packed(const ConvRow& row, const ConvProblem& problem, const ConvOperands& operands,
+                  ModuleName layer, const ExecutionContext& ctx);
 
 /// The ordered table of a device type; one for both kinds of convolution, which share their engine.
 std::span<const ConvRow> convolution_rows(Device::Type type);
@@ -107,13 +127,23 @@ std::span<const ConvRow> convolution_rows(Device::Type type);
 void convolution(const ConvProblem& problem, const ConvOperands& operands, ModuleName layer,
                  ExecutionContext& ctx);
 
-/// Whether no element of a weight, on any device, is infinite or NaN. Looked at once, at prepare.
-/// Throws: ArgumentError if it is undefined.
-bool is_finite(const ConstTensorView& weight);
+/// Whether no element of a weight, on any device, is infinite or NaN. Looked at once, at prepare, on up to so
+/// many threads. Throws: ArgumentError if it is undefined.
+bool is_finite(const ConstTensorView& weight, int threads = 1);
 
-/// Packs a weight for the kernels of `device`, once, at prepare. `problem` gives channels, kernel, groups and
-/// type; its image size does not matter. The layout is written down in convolution_pack.h. Throws: as
-/// validate_layer; as check_operand if the weight does not fit.
-Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);
+/// The row for which pack_weight packs a layer's weight on such a device: the one of this name, or, without a
+/// name, the first that can run the layer and reads a packed weight. Null if there is none. Pure.
+const ConvRow* packing_row(const ConvProblem& layer, const DeviceCaps& caps, std::string_view forced);
+
+/// Packs a weight for the row that this context would run the layer with: the one that its policy forces,
+/// else the first of the table that can; nothing if that row reads the weight as it is. Once, at prepare, on
+/// the context's threads. `layer` gives channels, kernel, groups, type and precision; its image size does not
+/// matter. Throws: as validate_layer; as check_operand if the weight does not fit; DeviceError if it is on
+/// another device than the CPU and the context's; CudaError.
+PackedWeight pack_weight(const ConvProblem& layer, const ConstTensorView& weight,
+                         const ExecutionContext& ctx);
+/// The same for every row of a device's table that can run the layer in any precision, for those who choose
+/// rows themselves.
+PackedWeight pack_weight(const ConvProblem& layer, const ConstTensorView& weight, Device device);
 
 }  // namespace upconv::kernels

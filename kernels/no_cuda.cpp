@@ -25,8 +25,4 @@ std::span<const StridedCopyRow> strided_copy_rows() {
   return {};
 }
 
-Tensor pack_weight(const ConvProblem&, const ConstTensorView&, Device) {
-  return {};
-}
-
 }  // namespace upconv::kernels::cuda

@@ -70,13 +70,12 @@ const Row& select(std::string_view op, std::span<const Row> rows, const Problem&
                             ": run it on Device::cpu()"));
 }
 
-/// Selects the row for the problem, tells the trace sink, and launches it, in a profiler's range of its name.
-/// The operands are checked. Throws as select and launch do; a CudaError names layer, kernel and problem.
+/// Tells the trace sink and launches the row, in a profiler's range of its name. The operands are checked.
+/// Throws as the row's launch does; a CudaError names layer, kernel and problem.
 template <class Row, class Problem, class Operands>
-void run(std::string_view op, std::span<const Row> rows, const Problem& problem, const Operands& operands,
-         ModuleName layer, ExecutionContext& ctx) {
+void run_row(const Row& row, std::string_view op, const Problem& problem, const Operands& operands,
+             ModuleName layer, ExecutionContext& ctx) {
   ctx.check_usable();
-  const Row& row = select(op, rows, problem, ctx.caps(), forced_kernel(op, ctx));
   if (ctx.trace()) ctx.trace()({layer, problem.to_string(), row.name});
   ctx.check_process();
   const ProfilerRange range(row.name.data());
@@ -86,6 +85,14 @@ void run(std::string_view op, std::span<const Row> rows, const Problem& problem,
     throw CudaError(
         message(layer, ": kernel ", row.name, " on ", op, ' ', problem.to_string(), ": ", error.what()));
   }
+}
+
+/// Selects the row for the problem and launches it. Throws as select and launch do.
+template <class Row, class Problem, class Operands>
+void run(std::string_view op, std::span<const Row> rows, const Problem& problem, const Operands& operands,
+         ModuleName layer, ExecutionContext& ctx) {
+  ctx.check_usable();
+  run_row(select(op, rows, problem, ctx.caps(), forced_kernel(op, ctx)), op, problem, operands, layer, ctx);
 }
 
 /// The table for this problem, a line a row: the one that runs, those that could, and why the others cannot.

@@ -91,11 +91,11 @@ void ConvolutionLayer::do_initialize(ParameterId, std::span<float> values, Rando
 }
 
 void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
-  layer_.finite_weight = kernels::is_finite(parameter(weight_));
+  layer_.finite_weight = kernels::is_finite(parameter(weight_), ctx.num_threads());
   kernels::ConvProblem problem = layer_;
   problem.dtype = parameter(weight_).dtype();
   problem.precision = ctx.precision();
-  packed_weight_ = kernels::pack_weight(problem, parameter(weight_), ctx.device());
+  packed_weight_ = kernels::pack_weight(problem, parameter(weight_), ctx);
 }
 
 std::shared_ptr<const Operation> ConvolutionLayer::operation() const {
@@ -127,7 +127,7 @@ void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x,
   problem.precision = ctx.precision();
   const kernels::ConvOperands operands{.x = x.reshape(problem.x_shape()),
                                        .weight = device_parameter(weight_),
-                                       .packed_weight = packed_weight_,
+                                       .packed_weight = &packed_weight_,
                                        .bias = has_bias_ ? device_parameter(bias_) : ConstTensorView(),
                                        .activation = activation,
                                        .y = y.reshape(problem.y_shape())};

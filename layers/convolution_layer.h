@@ -57,7 +57,7 @@ class ConvolutionLayer : public Module {
   bool has_bias_;
   ParameterId weight_ = 0;
   ParameterId bias_ = 0;
-  Tensor packed_weight_;
+  kernels::PackedWeight packed_weight_;
 };
 
 }  // namespace upconv

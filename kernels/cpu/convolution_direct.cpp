@@ -148,11 +148,16 @@ inline void add_products(const ConvPlan& plan, const ConvTile& tile, const float
   }
 }
 
+const float* packed_floats(const ConvOperands& operands) {
+  return reinterpret_cast<const float*>(
+      operands.packed_weight->data(packed_section(operands, direct::kName)));
+}
+
 template <class T>
 void compute_item(const ConvPlan& plan, const ConvOperands& operands, std::int64_t item, std::byte* memory) {
   const Scratch scratch(plan, memory);
   const ConvTile tile(plan, item);
-  const float* packed = static_cast<const float*>(operands.packed_weight.raw());
+  const float* packed = packed_floats(operands);
   for (std::int64_t v = 0; v < tile.vectors; ++v)
     scratch.starts[v] = tile.vector_start(v);
   for (std::int64_t first = 0; first < plan.layout.ci; first += plan.slice) {
@@ -212,6 +217,7 @@ std::size_t workspace_bytes(const ConvProblem& problem, const ExecutionContext& 
 }
 
 void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
+  static_cast<void>(packed_section(operands, kName));  // throws here and not on a thread
   const ConvPlan plan = plan_of(problem, ctx);
   const std::int64_t items = plan.items();
   if (items == 0) return;

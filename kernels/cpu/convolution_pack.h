@@ -76,9 +76,10 @@ struct ConvPackLayout {
   }
 };
 
-/// [groups, co_blocks, floats of a block]. The weight is on the CPU, of any compute type.
-Tensor pack_convolution_weight(const ConvProblem& problem, const ConstTensorView& weight);
+/// Writes ConvPackLayout::size floats. The weight is on the CPU, of any compute type.
+void pack_convolution_weight(const ConvProblem& problem, const ConstTensorView& weight, float* packed,
+                             int threads);
 /// The inverse, to f32 in problem.weight_shape().
-Tensor unpack_convolution_weight(const ConvProblem& problem, const ConstTensorView& packed);
+Tensor unpack_convolution_weight(const ConvProblem& problem, const float* packed);
 
 }  // namespace upconv::kernels::cpu

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <upconv/kernels/cpu/parallel.h>
+#include <upconv/kernels/cpu/parallel_for.h>
 
 namespace upconv::kernels::cpu {
 
@@ -36,6 +37,14 @@ int startable_threads(int wanted) {
   pid_t first = 0;
   const bool none_yet = threaded_process.compare_exchange_strong(first, here);
   return none_yet || first == here ? wanted : 1;
+}
+
+void parallel_for(int threads, std::int64_t count, const std::function<void(std::int64_t)>& body) {
+  std::atomic<std::int64_t> next = 0;
+  run_parallel(static_cast<int>(std::min<std::int64_t>(threads, count)), [&](int) {
+    for (std::int64_t i = next++; i < count; i = next++)
+      body(i);
+  });
 }
 
 }  // namespace upconv::kernels::cpu

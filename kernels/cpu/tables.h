@@ -21,9 +21,4 @@ std::span<const LinearRow> linear_rows();
 std::span<const PoolRow> pool2d_rows();
 std::span<const StridedCopyRow> strided_copy_rows();
 
-/// See kernels::pack_weight.
-Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight);
-/// Of what pack_weight returns.
-TensorSpec packed_weight_spec(const ConvProblem& problem);
-
 }  // namespace upconv::kernels::cpu

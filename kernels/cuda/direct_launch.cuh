@@ -232,13 +232,10 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, const unsi
   launch_packing<kMode>(*packing, p, ctx, std::make_integer_sequence<int, kTiles>{});
 }
 
-/// The packed weights, past those of `before`.
-inline const unsigned char* packed_weights(const ConvProblem& problem, const ConvOperands& operands,
-                                           std::optional<Mode> before = {}) {
-  if (!operands.packed_weight.defined())
-    throw StateError("the direct convolution needs packed weights: call pack_weight");
-  const auto packing = before ? packing_of(problem, *before) : std::nullopt;
-  return static_cast<const unsigned char*>(operands.packed_weight.raw()) + (packing ? packing->bytes() : 0);
+/// The packed weights of the mode's row.
+inline const unsigned char* packed_weights(const ConvOperands& operands, Mode mode) {
+  const PackedSection& section = packed_section(operands, name_of(mode));
+  return reinterpret_cast<const unsigned char*>(operands.packed_weight->data(section));
 }
 
 }  // namespace upconv::kernels::cuda::direct_wgmma

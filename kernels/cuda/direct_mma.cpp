@@ -1,5 +1,3 @@
-#include <upconv/framework/error.h>
-#include <upconv/framework/message.h>
 #include <upconv/kernels/cuda/direct_layer.h>
 #include <upconv/kernels/cuda/direct_mma.h>
 
@@ -36,22 +34,6 @@ MmaNumbers numbers_of(Mode mode) {
   return MmaNumbers::f16_bf16;
 }
 
-/// Whose weights stand last in the section.
-Mode last_mode_of(const ConvProblem& p) {
-  switch (p.dtype) {
-    case DType::f32:
-      return Mode::fp32;
-    case DType::f16:
-      return Mode::f16;
-    case DType::bf16:
-      return Mode::bf16;
-    case DType::f64:
-    case DType::i64:
-      break;
-  }
-  throw DTypeError(message("kernels compute on f32, f16 and bf16, not on ", p.dtype));
-}
-
 constexpr std::int64_t parts_of(std::int64_t size, std::int64_t part) {
   return (size + part - 1) / part;
 }
@@ -64,10 +46,15 @@ Verdict supports_device(const DeviceCaps& caps) {
   return Verdict::yes();
 }
 
-Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
+/// All but what depends on the size of the image.
+Verdict supports_layer(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
   if (const Verdict device = supports_device(caps); !device.supported) return device;
   if (!is_mode_of(p, mode)) return Verdict::no("for another type or precision");
-  if (const Verdict layer = supports_direct_layer(p); !layer.supported) return layer;
+  return supports_direct_layer(p);
+}
+
+Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
+  if (const Verdict layer = supports_layer(p, caps, mode); !layer.supported) return layer;
   // Rows, columns, channels and blocks are 32-bit numbers; the smallest tiles make the most blocks.
   constexpr double kLargest = 0x7fffffff;
   const auto rows = static_cast<double>(p.oh() + p.ih + p.pad_h + 16);
@@ -116,22 +103,24 @@ MmaPacking packing_of(const ConvProblem& p, Mode mode) {
           .numbers = numbers_of(mode)};
 }
 
-std::size_t offset_of(const ConvProblem& problem, Mode mode) {
-  return mode == Mode::fp32 ? packing_of(problem, Mode::tf32).bytes() : 0;
+template <Mode kMode>
+std::size_t packed_bytes(const ConvProblem& layer, const DeviceCaps& caps, int) {
+  return supports_layer(layer, caps, kMode).supported ? packing_of(layer, kMode).bytes() : 0;
 }
 
-std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps) {
-  if (!supports_device(caps).supported || !supports_direct_layer(problem).supported) return 0;
-  const Mode last = last_mode_of(problem);
-  return offset_of(problem, last) + packing_of(problem, last).bytes();
+template <Mode kMode>
+void pack(const ConvProblem& layer, int, const ConstTensorView& weight, void* packed, int threads) {
+  pack_mma(packing_of(layer, kMode), weight.raw(), packed, threads);
 }
 
-void pack_section(const ConvProblem& problem, const ConstTensorView& weight, void* section) {
-  const Mode last = last_mode_of(problem);
-  if (last == Mode::fp32) pack_mma(packing_of(problem, Mode::tf32), weight.raw(), section);
-  pack_mma(packing_of(problem, last), weight.raw(),
-           static_cast<unsigned char*>(section) + offset_of(problem, last));
-}
+template std::size_t packed_bytes<Mode::tf32>(const ConvProblem&, const DeviceCaps&, int);
+template std::size_t packed_bytes<Mode::f16>(const ConvProblem&, const DeviceCaps&, int);
+template std::size_t packed_bytes<Mode::bf16>(const ConvProblem&, const DeviceCaps&, int);
+template std::size_t packed_bytes<Mode::fp32>(const ConvProblem&, const DeviceCaps&, int);
+template void pack<Mode::tf32>(const ConvProblem&, int, const ConstTensorView&, void*, int);
+template void pack<Mode::f16>(const ConvProblem&, int, const ConstTensorView&, void*, int);
+template void pack<Mode::bf16>(const ConvProblem&, int, const ConstTensorView&, void*, int);
+template void pack<Mode::fp32>(const ConvProblem&, int, const ConstTensorView&, void*, int);
 
 Verdict supports_tf32(const ConvProblem& p, const DeviceCaps& caps) {
   return supports(p, caps, Mode::tf32);

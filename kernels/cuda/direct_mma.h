@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/cuda/direct_mma_pack.h>
 
@@ -28,17 +30,26 @@ Tile choose_tile(const ConvProblem& problem, Mode mode, int multiprocessors);
 
 /// The layout of the layer's weights.
 MmaPacking packing_of(const ConvProblem& problem, Mode mode);
-/// Where a mode's weights begin in the layer's section.
-std::size_t offset_of(const ConvProblem& problem, Mode mode);
+/// The name of the mode's row in the table.
+constexpr std::string_view name_of(Mode mode) {
+  switch (mode) {
+    case Mode::tf32:
+      return "cuda.direct_mma.tf32.sm80";
+    case Mode::f16:
+      return "cuda.direct_mma.f16.sm80";
+    case Mode::bf16:
+      return "cuda.direct_mma.bf16.sm80";
+    case Mode::fp32:
+      break;
+  }
+  return "cuda.direct_mma.fp32.sm80";
+}
 
-/// Bytes of the section that pack_section writes for this layer; 0 if no row of this family will read one on
-/// such a GPU.
-std::size_t section_bytes(const ConvProblem& problem, const DeviceCaps& caps);
-
-/// Writes section_bytes bytes: the layer's weights as direct_mma_pack.h lays them out, for f32 those of TF32
-/// and those of fp32; `weight` is on the CPU. The section stands at the end of the packed tensor, on a
-/// boundary of 16 bytes.
-void pack_section(const ConvProblem& problem, const ConstTensorView& weight, void* section);
+// What the rows pack: see ConvRow. Each has one layout, that of direct_mma_pack.h.
+template <Mode kMode>
+std::size_t packed_bytes(const ConvProblem& layer, const DeviceCaps& caps, int layout);
+template <Mode kMode>
+void pack(const ConvProblem& layer, int layout, const ConstTensorView& weight, void* packed, int threads);
 
 Verdict supports_tf32(const ConvProblem& problem, const DeviceCaps& caps);
 Verdict supports_f16(const ConvProblem& problem, const DeviceCaps& caps);

@@ -58,16 +58,11 @@ void launch_shape(const device::MmaArguments<T>& p, std::int64_t n, ExecutionCon
 /// A row's launch, for tensors of T.
 template <Mode kMode, class T>
 void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
-  const ConstTensorView& packed = operands.packed_weight;
-  const std::size_t section = section_bytes(problem, ctx.caps());
-  if (!packed.defined() || packed.spec().bytes() < section) {
-    throw StateError("the direct convolution needs packed weights: call pack_weight");
-  }
+  const PackedSection& section = packed_section(operands, name_of(kMode));
   if (problem.n == 0) return;
   const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
   const MmaPacking packing = packing_of(problem, kMode);
-  const auto* weights = static_cast<const unsigned char*>(packed.raw()) + (packed.spec().bytes() - section) +
-                        offset_of(problem, kMode);
+  const auto* weights = reinterpret_cast<const unsigned char*>(operands.packed_weight->data(section));
   const device::MmaArguments<T> p{
       .x = static_cast<const T*>(operands.x.raw()),
       .weights = weights,

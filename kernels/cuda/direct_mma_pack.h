@@ -36,18 +36,18 @@ struct MmaPacking {
   }
 };
 
-/// Writes packing.bytes() bytes: [group][fragment][chunk][kh][kw][part][lane][half][4 bytes], kh and kw as
-/// the output gathers (a transposed kernel is flipped), zero beyond the last channel. Lane 4g + t of a
-/// fragment holds output channel 8*fragment + g; its half h is, with 4-byte elements, input channel 8*chunk +
-/// 4h + t; with 2-byte elements 16*chunk + 8h + t and the same + 4, the two that a thread pairs as it reads.
-/// `weight` is PyTorch's, [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw]; f32 or 16
-/// bits.
+/// Writes packing.bytes() bytes, on up to so many threads:
+/// [group][fragment][chunk][kh][kw][part][lane][half][4 bytes], kh and kw as the output gathers (a transposed
+/// kernel is flipped), zero beyond the last channel. Lane 4g + t of a fragment holds output channel
+/// 8*fragment + g; its half h is, with 4-byte elements, input channel 8*chunk + 4h + t; with 2-byte elements
+/// 16*chunk + 8h + t and the same + 4, the two that a thread pairs as it reads. `weight` is PyTorch's,
+/// [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw]; f32 or 16 bits.
 ///
 /// Of several parts the highest comes first. f32: after all fragments stands [group][fragment][8], an int32
 /// exponent e for each output channel; the channel's weights are the parts' sum times 2^e. e is 0 unless the
 /// largest finite magnitude of the channel is below 2^-24, and then brings it up into [2^-24, 2^-23): all
 /// parts stay far from the denormals, and 2^23 products with the largest float there is do not overflow.
-void pack_mma(const MmaPacking& packing, const void* weight, void* packed);
+void pack_mma(const MmaPacking& packing, const void* weight, void* packed, int threads = 1);
 
 /// The inverse: parts are added up, so that what returns is the weight as the kernel sees it.
 void unpack_mma(const MmaPacking& packing, const void* packed, void* weight);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <upconv/framework/float16.h>
+#include <upconv/kernels/cpu/parallel_for.h>
 #include <upconv/kernels/cuda/direct_pack.h>
 
 namespace upconv::kernels::cuda {
@@ -15,56 +16,88 @@ namespace {
 constexpr std::uint32_t kTf32Mask = 0xffffe000u;
 
 struct PackedPlace {
-  std::size_t tile;           // (group, tile of output channels)
   std::size_t element, part;  // of part 0; elements from part to part
   std::size_t byte, half;     // in the part of bytes, half 0; bytes from half to half
   std::size_t low;            // byte among those of l
 };
 
-/// Calls visit(index of the weight, place of the packed one).
+/// Calls visit(index of the weight, place of the packed one) for the weights of one step of a tile: a piece
+/// of the packed memory that fits a cache and that no other step shares.
 template <class Visit>
-void for_each_weight(const DirectPacking& p, Visit&& visit) {
-  const std::size_t bytes = std::size_t(p.element_bytes()), half_bytes = p.part_bytes() / 2;
-  for (int g = 0; g < p.groups; ++g)
-    for (int ci = 0; ci < p.ci; ++ci)
-      for (int co = 0; co < p.co; ++co)
-        for (int kh = 0; kh < p.kh; ++kh)
-          for (int kw = 0; kw < p.kw; ++kw) {
-            const std::size_t outer = p.transposed
-                                          ? std::size_t(g * p.ci + ci) * std::size_t(p.co) + std::size_t(co)
-                                          : std::size_t(g * p.co + co) * std::size_t(p.ci) + std::size_t(ci);
-            const std::size_t from =
-                (outer * std::size_t(p.kh) + std::size_t(kh)) * std::size_t(p.kw) + std::size_t(kw);
-            const int tap_h = p.empty_slots() + (p.transposed ? p.kh - 1 - kh : kh);
-            const std::size_t tap_w = std::size_t(p.transposed ? p.kw - 1 - kw : kw);
-            const int c = ci % p.chunk();
-            const int half = c / (p.chunk() / 2), in_half = c % (p.chunk() / 2);
-            const int element = bytes == 4 ? in_half : in_half % 4 * 2 + in_half / 4;
-            const std::size_t tile = std::size_t(g * p.co_tiles() + co / p.co_tile);
-            const std::size_t step = tile * p.tile_bytes() + std::size_t(ci / p.chunk()) * p.step_bytes();
-            const std::size_t column = std::size_t(tap_h * p.co_tile + co % p.co_tile) * 16;
-            const std::size_t tap = step + tap_w * p.tap_bytes() + column;
-            const std::size_t byte = std::size_t(c % 4 * 4 + c / 4);
-            visit(from,
-                  {.tile = tile,
-                   .element = (tap + std::size_t(half) * half_bytes) / bytes + std::size_t(element),
-                   .part = p.part_bytes() / bytes,
-                   .byte = tap + 2 * p.part_bytes() + byte,
-                   .half = half_bytes,
-                   .low = step + std::size_t(p.kw) * p.tap_bytes() + tap_w * half_bytes + column + byte});
-          }
+void for_each_weight(const DirectPacking p, std::size_t tile, std::size_t step, const Visit& visit) {
+  const std::size_t bytes = std::size_t(p.element_bytes()), part_bytes = p.part_bytes(),
+                    tap_bytes = p.tap_bytes();
+  const std::size_t half_bytes = part_bytes / 2, begin = tile * p.tile_bytes() + step * p.step_bytes();
+  const int g = int(tile) / p.co_tiles(), co0 = int(tile) % p.co_tiles() * p.co_tile,
+            ci0 = int(step) * p.chunk();
+  const int co1 = std::min(co0 + p.co_tile, p.co), ci1 = std::min(ci0 + p.chunk(), p.ci);
+  for (int co = co0; co < co1; ++co)
+    for (int ci = ci0; ci < ci1; ++ci) {
+      const std::size_t outer = p.transposed
+                                    ? std::size_t(g * p.ci + ci) * std::size_t(p.co) + std::size_t(co)
+                                    : std::size_t(g * p.co + co) * std::size_t(p.ci) + std::size_t(ci);
+      std::size_t from = outer * std::size_t(p.kh) * std::size_t(p.kw);
+      const int c = ci - ci0;
+      const int half = c / (p.chunk() / 2), in_half = c % (p.chunk() / 2);
+      const std::size_t element = std::size_t(bytes == 4 ? in_half : in_half % 4 * 2 + in_half / 4);
+      const std::size_t byte = std::size_t(c % 4 * 4 + c / 4);
+      for (int kh = 0; kh < p.kh; ++kh)
+        for (int kw = 0; kw < p.kw; ++kw, ++from) {
+          const int tap_h = p.empty_slots() + (p.transposed ? p.kh - 1 - kh : kh);
+          const std::size_t tap_w = std::size_t(p.transposed ? p.kw - 1 - kw : kw);
+          const std::size_t column = std::size_t(tap_h * p.co_tile + co - co0) * 16;
+          const std::size_t tap = begin + tap_w * tap_bytes + column;
+          visit(from, PackedPlace{
+                          .element = (tap + std::size_t(half) * half_bytes) / bytes + element,
+                          .part = part_bytes / bytes,
+                          .byte = tap + 2 * part_bytes + byte,
+                          .half = half_bytes,
+                          .low = begin + std::size_t(p.kw) * tap_bytes + tap_w * half_bytes + column + byte});
+        }
+    }
 }
 
-/// For each tile the exponent that brings its largest magnitude into [2^14, 2^15); 0 for a tile of zeros.
-std::vector<std::int32_t> exponents_of(const DirectPacking& p, const float* weight) {
-  std::vector<float> largest(std::size_t(p.tiles()), 0.0f);
-  for_each_weight(p, [&](std::size_t from, PackedPlace to) {
-    largest[to.tile] = std::max(largest[to.tile], std::abs(weight[from]));
+/// What the magnitudes of a tile's weights are.
+struct Range {
+  std::uint32_t largest = 0,
+                smallest = 0xffffffffu;  // of floats, as bits, which are ordered alike; not of zeros
+
+  bool is_finite() const { return largest < 0x7f800000u; }
+  /// That brings the largest into [2^14, 2^15); 0 for a tile of zeros.
+  int exponent() const { return largest == 0 ? 0 : std::ilogb(std::bit_cast<float>(largest)) - 14; }
+};
+
+Range range_of(const DirectPacking& p, std::size_t tile, const float* weight) {
+  const auto taps = std::size_t(p.kh * p.kw);
+  const std::size_t g = tile / std::size_t(p.co_tiles());
+  const std::size_t co0 = tile % std::size_t(p.co_tiles()) * std::size_t(p.co_tile);
+  const std::size_t count = std::min(std::size_t(p.co_tile), std::size_t(p.co) - co0);
+  // Of a transposed kernel the tile's channels stand together for each input channel, else all of them at
+  // once.
+  const std::size_t runs = p.transposed ? std::size_t(p.ci) : 1;
+  const std::size_t run = p.transposed ? count * taps : count * std::size_t(p.ci) * taps;
+  const std::size_t stride = std::size_t(p.co) * taps;
+  const std::size_t first = p.transposed ? (g * std::size_t(p.ci) * std::size_t(p.co) + co0) * taps
+                                         : (g * std::size_t(p.co) + co0) * std::size_t(p.ci) * taps;
+  Range range;
+  for (std::size_t i = 0; i < runs; ++i) {
+    const float* from = weight + first + i * stride;
+    for (std::size_t j = 0; j < run; ++j) {
+      const std::uint32_t bits = std::bit_cast<std::uint32_t>(from[j]) & 0x7fffffffu;
+      range.largest = std::max(range.largest, bits);
+      range.smallest = std::min(range.smallest, bits - 1);  // a zero becomes the largest number
+    }
+  }
+  ++range.smallest;
+  return range;
+}
+
+std::vector<Range> ranges_of(const DirectPacking& p, const float* weight, int threads) {
+  std::vector<Range> ranges(std::size_t(p.tiles()));
+  cpu::parallel_for(threads, p.tiles(), [&](std::int64_t tile) {
+    ranges[std::size_t(tile)] = range_of(p, std::size_t(tile), weight);
   });
-  std::vector<std::int32_t> exponents;
-  for (const float value : largest)
-    exponents.push_back(value > 0.0f ? std::ilogb(value) - 14 : 0);
-  return exponents;
+  return ranges;
 }
 
 // Of l and r in scaled f16, of h that meets the input's r * 2^9, and of l that meets its l * 2^11.
@@ -98,43 +131,52 @@ std::array<BFloat16, 3> split_to_bf16(float value) {
   return parts;
 }
 
-void pack_direct(const DirectPacking& p, const void* weight, void* packed) {
-  std::memset(packed, 0, p.bytes());
+void pack_direct(const DirectPacking& p, const void* weight, void* packed, int threads) {
   auto* halves = static_cast<std::uint16_t*>(packed);
   auto* floats = static_cast<float*>(packed);
   auto* bytes = static_cast<unsigned char*>(packed);
   const auto* from_floats = static_cast<const float*>(weight);
+  const auto* from_halves = static_cast<const std::uint16_t*>(weight);
   std::vector<std::int32_t> exponents;
   if (p.numbers == DirectNumbers::scaled_f16) {
-    exponents = exponents_of(p, from_floats);
+    for (const Range& range : ranges_of(p, from_floats, threads))
+      exponents.push_back(range.exponent());
+    std::memset(bytes + p.exponents_offset(), 0, p.bytes() - p.exponents_offset());
     std::memcpy(bytes + p.exponents_offset(), exponents.data(), exponents.size() * sizeof(std::int32_t));
   }
-  for_each_weight(p, [&](std::size_t from, PackedPlace to) {
+  cpu::parallel_for(threads, std::int64_t{p.tiles()} * p.steps(), [&](std::int64_t i) {
+    const auto tile = std::size_t(i / p.steps()), step = std::size_t(i % p.steps());
+    std::memset(bytes + tile * p.tile_bytes() + step * p.step_bytes(), 0, p.step_bytes());
     switch (p.numbers) {
       case DirectNumbers::tf32:
-        floats[to.element] = round_to_tf32(from_floats[from]);
-        break;
+        return for_each_weight(p, tile, step, [=](std::size_t from, const PackedPlace& to) {
+          floats[to.element] = round_to_tf32(from_floats[from]);
+        });
       case DirectNumbers::f16_bf16:
-        halves[to.element] = static_cast<const std::uint16_t*>(weight)[from];
-        break;
+        return for_each_weight(p, tile, step, [=](std::size_t from, const PackedPlace& to) {
+          halves[to.element] = from_halves[from];
+        });
       case DirectNumbers::scaled_f16: {
-        const float scaled = std::ldexp(from_floats[from], -exponents[to.tile]);
-        const Float16 high(scaled);
-        const float below = (scaled - float{high}) * kLowScale;
-        const Float16 low(below);
-        halves[to.element] = high.bits;
-        halves[to.element + to.part] = low.bits;
-        bytes[to.byte] = to_e5m2(float{high} * kHighByteScale);
-        bytes[to.byte + to.half] = to_e5m2(below - float{low});
-        bytes[to.low] = to_e5m2(float{low} * kLowByteScale);
-        break;
+        const double scale =
+            std::ldexp(1.0, -exponents[tile]);  // a double holds it, and every product, exactly
+        return for_each_weight(p, tile, step, [=](std::size_t from, const PackedPlace& to) {
+          const auto scaled = static_cast<float>(static_cast<double>(from_floats[from]) * scale);
+          const Float16 high(scaled);
+          const float below = (scaled - float{high}) * kLowScale;
+          const Float16 low(below);
+          halves[to.element] = high.bits;
+          halves[to.element + to.part] = low.bits;
+          bytes[to.byte] = to_e5m2(float{high} * kHighByteScale);
+          bytes[to.byte + to.half] = to_e5m2(below - float{low});
+          bytes[to.low] = to_e5m2(float{low} * kLowByteScale);
+        });
       }
-      case DirectNumbers::bf16_triples: {
-        const auto parts = split_to_bf16(from_floats[from]);
-        for (std::size_t i = 0; i < parts.size(); ++i)
-          halves[to.element + i * to.part] = parts[i].bits;
-        break;
-      }
+      case DirectNumbers::bf16_triples:
+        return for_each_weight(p, tile, step, [=](std::size_t from, const PackedPlace& to) {
+          const auto parts = split_to_bf16(from_floats[from]);
+          for (std::size_t k = 0; k < parts.size(); ++k)
+            halves[to.element + k * to.part] = parts[k].bits;
+        });
     }
   });
 }
@@ -148,40 +190,41 @@ void unpack_direct(const DirectPacking& p, const void* packed, void* weight) {
     std::memcpy(exponents.data(), bytes + p.exponents_offset(), exponents.size() * sizeof(std::int32_t));
   }
   auto* to_floats = static_cast<float*>(weight);
-  for_each_weight(p, [&](std::size_t from, PackedPlace to) {
-    const auto half = [&](std::size_t part) { return halves[to.element + part * to.part]; };
-    switch (p.numbers) {
-      case DirectNumbers::tf32:
-        to_floats[from] = floats[to.element];
-        break;
-      case DirectNumbers::f16_bf16:
-        static_cast<std::uint16_t*>(weight)[from] = half(0);
-        break;
-      case DirectNumbers::scaled_f16: {
-        const float high = Float16::from_bits(half(0)), low = Float16::from_bits(half(1));
-        const float below = low + from_e5m2(bytes[to.byte + to.half]);
-        to_floats[from] = std::ldexp(high + below / kLowScale, exponents[to.tile]);
-        break;
+  for (std::size_t i = 0; i < std::size_t(p.tiles()) * std::size_t(p.steps()); ++i) {
+    const std::size_t tile = i / std::size_t(p.steps());
+    for_each_weight(p, tile, i % std::size_t(p.steps()), [&](std::size_t from, const PackedPlace& to) {
+      const auto half = [&](std::size_t part) { return halves[to.element + part * to.part]; };
+      switch (p.numbers) {
+        case DirectNumbers::tf32:
+          to_floats[from] = floats[to.element];
+          break;
+        case DirectNumbers::f16_bf16:
+          static_cast<std::uint16_t*>(weight)[from] = half(0);
+          break;
+        case DirectNumbers::scaled_f16: {
+          const float high = Float16::from_bits(half(0)), low = Float16::from_bits(half(1));
+          const float below = low + from_e5m2(bytes[to.byte + to.half]);
+          to_floats[from] = std::ldexp(high + below / kLowScale, exponents[tile]);
+          break;
+        }
+        case DirectNumbers::bf16_triples: {
+          const float middle = BFloat16::from_bits(half(1)), low = BFloat16::from_bits(half(2));
+          to_floats[from] = float{BFloat16::from_bits(half(0))} + (middle + low);
+          break;
+        }
       }
-      case DirectNumbers::bf16_triples: {
-        const float middle = BFloat16::from_bits(half(1)), low = BFloat16::from_bits(half(2));
-        to_floats[from] = float{BFloat16::from_bits(half(0))} + (middle + low);
-        break;
-      }
-    }
-  });
+    });
+  }
 }
 
 /// l of a magnitude from 2^-13 on, scaled, is a multiple of its own last bit: no denormal.
-bool fits_scaled_f16(const DirectPacking& p, const void* weight) {
-  const auto* values = static_cast<const float*>(weight);
-  const std::vector<std::int32_t> exponents = exponents_of(p, values);
-  bool fits = true;
-  for_each_weight(p, [&](std::size_t from, PackedPlace to) {
-    const float value = std::abs(values[from]);
-    fits = fits && std::isfinite(value) && (value == 0.0f || std::ilogb(value) - exponents[to.tile] >= -13);
-  });
-  return fits;
+bool fits_scaled_f16(const DirectPacking& p, const void* weight, int threads) {
+  return std::ranges::all_of(
+      ranges_of(p, static_cast<const float*>(weight), threads), [](const Range& range) {
+        return range.is_finite() &&
+               (range.largest == 0 ||
+                std::ilogb(std::bit_cast<float>(range.smallest)) - range.exponent() >= -13);
+      });
 }
 
 }  // namespace upconv::kernels::cuda

@@ -53,23 +53,24 @@ struct DirectPacking {
   }
 };
 
-/// Writes packing.bytes() bytes: [group][co tile][step][kw][part][half][kh slot][co][16 bytes], kh and kw as
-/// the output gathers (a transposed kernel is flipped), zero beyond the last channel and in an empty slot. A
-/// half of a k step is 16 bytes of input channels for each (kh, co): with 4-byte elements channels 8*step +
-/// 4*half + {0 1 2 3}; with 2-byte elements 16*step + 8*half + {0 4 1 5 2 6 3 7}, the order in which a thread
-/// pairs the channels it reads. Of several parts the highest comes first. That of r is of bytes, e5m2 of
-/// channels 16*step + {0 4 8 12 1 5 ...}: in half 0, which meets the input's r, h * 2^-9, in half 1 r.
-/// Behind the taps of a step of scaled f16 come bytes of l * 2^-11, [pair of kw][half: which of the pair][kh
-/// slot][co][16 bytes]. After all tiles of scaled f16 their exponents, an int32 each. `weight` is PyTorch's,
-/// [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw]; f32 or 16 bits.
-void pack_direct(const DirectPacking& packing, const void* weight, void* packed);
+/// Writes packing.bytes() bytes, on up to so many threads: [group][co tile][step][kw][part][half][kh
+/// slot][co][16 bytes], kh and kw as the output gathers (a transposed kernel is flipped), zero beyond the
+/// last channel and in an empty slot. A half of a k step is 16 bytes of input channels for each (kh, co):
+/// with 4-byte elements channels 8*step + 4*half + {0 1 2 3}; with 2-byte elements 16*step + 8*half + {0 4 1
+/// 5 2 6 3 7}, the order in which a thread pairs the channels it reads. Of several parts the highest comes
+/// first. That of r is of bytes, e5m2 of channels 16*step + {0 4 8 12 1 5 ...}: in half 0, which meets the
+/// input's r, h * 2^-9, in half 1 r. Behind the taps of a step of scaled f16 come bytes of l * 2^-11, [pair
+/// of kw][half: which of the pair][kh slot][co][16 bytes]. After all tiles of scaled f16 their exponents, an
+/// int32 each. `weight` is PyTorch's, [groups*ci, co, kh, kw] if transposed, else [groups*co, ci, kh, kw];
+/// f32 or 16 bits.
+void pack_direct(const DirectPacking& packing, const void* weight, void* packed, int threads = 1);
 
 /// The inverse: parts are added up, so that what returns is the weight as the kernel sees it.
 void unpack_direct(const DirectPacking& packing, const void* packed, void* weight);
 
 /// Whether scaled f16 hold the weights: in each tile all are finite, and those that are not zero within 2^27
 /// of the largest. Down to 2^19 below it they are exact, the others to 22 bits or more.
-bool fits_scaled_f16(const DirectPacking& packing, const void* weight);
+bool fits_scaled_f16(const DirectPacking& packing, const void* weight, int threads = 1);
 
 /// The nearest TF32 number, ties away from zero; a finite value stays finite.
 float round_to_tf32(float value);

@@ -1,5 +1,4 @@
 #include <span>
-#include <vector>
 
 #include <upconv/framework/error.h>
 #include <upconv/kernels/cuda/direct_layer.h>
@@ -55,7 +54,12 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
   return false;
 }
 
-Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
+Mode mode_of(Mode row, int layout) {
+  return row == Mode::fp32 && layout == kWideLayout ? Mode::fp32_wide : row;
+}
+
+/// All but what depends on the size of the image.
+Verdict supports_layer(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
   if (launchers().fp32 == nullptr) return Verdict::no("this build holds no code for sm_90a");
   if (caps.compute_capability != 90) return Verdict::no("only for compute capability 9.0 (Hopper)");
   if (caps.shared_memory_per_block < kSharedMemory)
@@ -67,6 +71,11 @@ Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
   if (std::int64_t{packing->groups} * packing->co_tiles() > 0xffff) {
     return Verdict::no("more than 65535 tiles of output channels");
   }
+  return Verdict::yes();
+}
+
+Verdict supports(const ConvProblem& p, const DeviceCaps& caps, Mode mode) {
+  if (const Verdict layer = supports_layer(p, caps, mode); !layer.supported) return layer;
   // Columns, rows and the count of a block's chunks are 32-bit numbers.
   constexpr double kLargest = 0x7fffffff;
   const auto rows = static_cast<double>(p.oh() + p.ih + p.pad_h + 16);
@@ -98,46 +107,30 @@ std::optional<DirectPacking> packing_of(const ConvProblem& p, Mode mode) {
   return {};
 }
 
-Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, const DeviceCaps& caps) {
-  if (launchers().fp32 == nullptr || caps.compute_capability != 90) return {};
-  if (!supports_direct_layer(problem).supported) return {};
-  std::vector<DirectPacking> sections;
-  const auto add = [&](Mode mode) {
-    if (const auto packing = packing_of(problem, mode)) sections.push_back(*packing);
-  };
-  bool wide = false;
-  switch (problem.dtype) {
-    case DType::f32: {
-      add(Mode::tf32);
-      const auto scaled = packing_of(problem, Mode::fp32);
-      wide = scaled && !fits_scaled_f16(*scaled, weight.raw());
-      add(wide ? Mode::fp32_wide : Mode::fp32);
-      break;
-    }
-    case DType::f16:
-      add(Mode::f16);
-      break;
-    case DType::bf16:
-      add(Mode::bf16);
-      break;
-    case DType::f64:
-    case DType::i64:
-      break;
-  }
-  if (sections.empty()) return {};
-
-  std::size_t bytes = 0;
-  for (const DirectPacking& section : sections)
-    bytes += section.bytes();
-  const auto elements = static_cast<std::int64_t>(bytes / size_of(problem.dtype));
-  Tensor packed = Tensor::empty(packed_shape(elements, wide), problem.dtype);
-  auto* to = static_cast<unsigned char*>(packed.view().raw());
-  for (const DirectPacking& section : sections) {
-    pack_direct(section, weight.raw(), to);
-    to += section.bytes();
-  }
-  return packed;
+template <Mode kMode>
+std::size_t packed_bytes(const ConvProblem& layer, const DeviceCaps& caps, int layout) {
+  if (!supports_layer(layer, caps, kMode).supported) return 0;
+  if (kMode == Mode::fp32 && !supports_layer(layer, caps, Mode::fp32_wide).supported) return 0;
+  return packing_of(layer, mode_of(kMode, layout))->bytes();
 }
+
+template <Mode kMode>
+void pack(const ConvProblem& layer, int layout, const ConstTensorView& weight, void* packed, int threads) {
+  pack_direct(*packing_of(layer, mode_of(kMode, layout)), weight.raw(), packed, threads);
+}
+
+int choose_fp32_layout(const ConvProblem& layer, const ConstTensorView& weight, int threads) {
+  return fits_scaled_f16(*packing_of(layer, Mode::fp32), weight.raw(), threads) ? kScaledLayout : kWideLayout;
+}
+
+template std::size_t packed_bytes<Mode::tf32>(const ConvProblem&, const DeviceCaps&, int);
+template std::size_t packed_bytes<Mode::f16>(const ConvProblem&, const DeviceCaps&, int);
+template std::size_t packed_bytes<Mode::bf16>(const ConvProblem&, const DeviceCaps&, int);
+template std::size_t packed_bytes<Mode::fp32>(const ConvProblem&, const DeviceCaps&, int);
+template void pack<Mode::tf32>(const ConvProblem&, int, const ConstTensorView&, void*, int);
+template void pack<Mode::f16>(const ConvProblem&, int, const ConstTensorView&, void*, int);
+template void pack<Mode::bf16>(const ConvProblem&, int, const ConstTensorView&, void*, int);
+template void pack<Mode::fp32>(const ConvProblem&, int, const ConstTensorView&, void*, int);
 
 Verdict supports_tf32(const ConvProblem& p, const DeviceCaps& caps) {
   return supports(p, caps, Mode::tf32);

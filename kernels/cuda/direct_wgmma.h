@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <string_view>
 
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/cuda/direct_pack.h>
@@ -40,17 +41,31 @@ inline constexpr auto kDirectTiles<Mode::fp32_wide> =
 /// The weights' layout for these channels and kernel, or nothing if they do not fit a block's shared memory.
 std::optional<DirectPacking> packing_of(const ConvProblem& problem, Mode mode);
 
-/// A packed tensor tells by its rank whether it holds fp32_wide's weights: [1, elements], or [elements].
-inline Shape packed_shape(std::int64_t elements, bool wide) {
-  return wide ? Shape{1, elements} : Shape{elements};
-}
-inline bool holds_wide(const ConstTensorView& packed) {
-  return packed.defined() && packed.shape().rank() == 2;
+/// The name of the mode's row in the table. fp32_wide is fp32's row with weights in another layout.
+constexpr std::string_view name_of(Mode mode) {
+  switch (mode) {
+    case Mode::tf32:
+      return "cuda.direct_wgmma.tf32.sm90";
+    case Mode::f16:
+      return "cuda.direct_wgmma.f16.sm90";
+    case Mode::bf16:
+      return "cuda.direct_wgmma.bf16.sm90";
+    case Mode::fp32:
+    case Mode::fp32_wide:
+      break;
+  }
+  return "cuda.direct_wgmma.fp32.sm90";
 }
 
-/// What pack_weight keeps of a weight on the CPU for a Hopper GPU, on the CPU as well: for f32 first TF32's
-/// weights, then those of fp32 or of fp32_wide. Not defined if no row of this family will read it.
-Tensor pack_section(const ConvProblem& problem, const ConstTensorView& weight, const DeviceCaps& caps);
+/// Layouts of fp32's row: that of fp32, and of fp32_wide. The other rows have layout 0 alone.
+inline constexpr int kScaledLayout = 0, kWideLayout = 1;
+
+// What the rows pack: see ConvRow.
+template <Mode kMode>
+std::size_t packed_bytes(const ConvProblem& layer, const DeviceCaps& caps, int layout);
+template <Mode kMode>
+void pack(const ConvProblem& layer, int layout, const ConstTensorView& weight, void* packed, int threads);
+int choose_fp32_layout(const ConvProblem& layer, const ConstTensorView& weight, int threads);
 
 Verdict supports_tf32(const ConvProblem& problem, const DeviceCaps& caps);
 Verdict supports_f16(const ConvProblem& problem, const DeviceCaps& caps);

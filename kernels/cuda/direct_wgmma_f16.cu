@@ -3,7 +3,7 @@
 namespace upconv::kernels::cuda::direct_wgmma {
 
 void launch_f16(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
-  launch<Mode::f16>(problem, operands, packed_weights(problem, operands), ctx);
+  launch<Mode::f16>(problem, operands, packed_weights(operands, Mode::f16), ctx);
 }
 
 }  // namespace upconv::kernels::cuda::direct_wgmma

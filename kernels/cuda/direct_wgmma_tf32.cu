@@ -3,7 +3,7 @@
 namespace upconv::kernels::cuda::direct_wgmma {
 
 void launch_tf32(const ConvProblem& problem, const ConvOperands& operands, ExecutionContext& ctx) {
-  launch<Mode::tf32>(problem, operands, packed_weights(problem, operands), ctx);
+  launch<Mode::tf32>(problem, operands, packed_weights(operands, Mode::tf32), ctx);
 }
 
 }  // namespace upconv::kernels::cuda::direct_wgmma

@@ -1,5 +1,4 @@
 #include <array>
-#include <cstring>
 
 #include <upconv/kernels/cuda/direct_mma.h>
 #include <upconv/kernels/cuda/direct_wgmma.h>
@@ -27,25 +26,47 @@ std::size_t cublaslt_workspace(const Problem& problem, const ExecutionContext&) 
 }  // namespace
 
 std::span<const ConvRow> convolution_rows() {
+  namespace wgmma = direct_wgmma;
+  namespace mma = direct_mma;
+  using W = wgmma::Mode;
+  using M = mma::Mode;
+  const wgmma::Launchers on_hopper = wgmma::launchers();
+  const mma::Launchers on_ampere = mma::launchers();
   static const std::array kRows = {
-      ConvRow{"cuda.cublaslt", cublaslt::supports, cublaslt_workspace, cublaslt::launch},
-      ConvRow{"cuda.direct_wgmma.tf32.sm90", direct_wgmma::supports_tf32, no_workspace,
-              direct_wgmma::launchers().tf32},
-      ConvRow{"cuda.direct_wgmma.f16.sm90", direct_wgmma::supports_f16, no_workspace,
-              direct_wgmma::launchers().f16},
-      ConvRow{"cuda.direct_wgmma.bf16.sm90", direct_wgmma::supports_bf16, no_workspace,
-              direct_wgmma::launchers().bf16},
-      ConvRow{"cuda.direct_wgmma.fp32.sm90", direct_wgmma::supports_fp32, no_workspace,
-              direct_wgmma::launchers().fp32},
-      ConvRow{"cuda.direct_mma.tf32.sm80", direct_mma::supports_tf32, no_workspace,
-              direct_mma::launchers().tf32},
-      ConvRow{"cuda.direct_mma.f16.sm80", direct_mma::supports_f16, no_workspace,
-              direct_mma::launchers().f16},
-      ConvRow{"cuda.direct_mma.bf16.sm80", direct_mma::supports_bf16, no_workspace,
-              direct_mma::launchers().bf16},
-      ConvRow{"cuda.direct_mma.fp32.sm80", direct_mma::supports_fp32, no_workspace,
-              direct_mma::launchers().fp32},
-      ConvRow{"cuda.plain", always, no_workspace, plain::launch},
+      ConvRow{{"cuda.cublaslt", cublaslt::supports, cublaslt_workspace, cublaslt::launch}},
+      ConvRow{{wgmma::name_of(W::tf32), wgmma::supports_tf32, no_workspace, on_hopper.tf32},
+              wgmma::packed_bytes<W::tf32>,
+              nullptr,
+              wgmma::pack<W::tf32>},
+      ConvRow{{wgmma::name_of(W::f16), wgmma::supports_f16, no_workspace, on_hopper.f16},
+              wgmma::packed_bytes<W::f16>,
+              nullptr,
+              wgmma::pack<W::f16>},
+      ConvRow{{wgmma::name_of(W::bf16), wgmma::supports_bf16, no_workspace, on_hopper.bf16},
+              wgmma::packed_bytes<W::bf16>,
+              nullptr,
+              wgmma::pack<W::bf16>},
+      ConvRow{{wgmma::name_of(W::fp32), wgmma::supports_fp32, no_workspace, on_hopper.fp32},
+              wgmma::packed_bytes<W::fp32>,
+              wgmma::choose_fp32_layout,
+              wgmma::pack<W::fp32>},
+      ConvRow{{mma::name_of(M::tf32), mma::supports_tf32, no_workspace, on_ampere.tf32},
+              mma::packed_bytes<M::tf32>,
+              nullptr,
+              mma::pack<M::tf32>},
+      ConvRow{{mma::name_of(M::f16), mma::supports_f16, no_workspace, on_ampere.f16},
+              mma::packed_bytes<M::f16>,
+              nullptr,
+              mma::pack<M::f16>},
+      ConvRow{{mma::name_of(M::bf16), mma::supports_bf16, no_workspace, on_ampere.bf16},
+              mma::packed_bytes<M::bf16>,
+              nullptr,
+              mma::pack<M::bf16>},
+      ConvRow{{mma::name_of(M::fp32), mma::supports_fp32, no_workspace, on_ampere.fp32},
+              mma::packed_bytes<M::fp32>,
+              nullptr,
+              mma::pack<M::fp32>},
+      ConvRow{{"cuda.plain", always, no_workspace, plain::launch}},
   };
   return kRows;
 }
@@ -90,34 +111,6 @@ std::span<const StridedCopyRow> strided_copy_rows() {
                      movement::launch_transpose},
       StridedCopyRow{"cuda.strided", always, no_workspace, movement::launch_strided}};
   return kRows;
-}
-
-/// The packed tensor has two sections: first the weights of direct_wgmma, if it serves the layer on this GPU
-/// (whose mark of wide weights the tensor keeps), and last those of direct_mma, which serves every GPU
-/// from 8.0 on, so that its rows can be forced on Hopper too. The second begins on a boundary of 16 bytes and
-/// ends with the tensor. The other rows read the weight as PyTorch stores it.
-Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device) {
-  const DeviceCaps caps = device_caps(device);
-  Tensor host_weight;
-  ConstTensorView from = weight;
-  if (!weight.device().is_cpu()) {
-    host_weight = Tensor::empty(weight.shape(), weight.dtype());
-    copy(host_weight, weight);
-    from = host_weight;
-  }
-  const Tensor first = direct_wgmma::pack_section(problem, from, caps);
-  const std::size_t last_bytes = direct_mma::section_bytes(problem, caps);
-  if (last_bytes == 0) return first.defined() ? first.to(device) : Tensor();
-
-  const std::size_t first_bytes = first.defined() ? first.spec().bytes() : 0;
-  const std::size_t begin = (first_bytes + 15) / 16 * 16;
-  const auto elements = static_cast<std::int64_t>((begin + last_bytes) / size_of(problem.dtype));
-  const bool wide = first.defined() && direct_wgmma::holds_wide(first);
-  Tensor packed = Tensor::zeros(direct_wgmma::packed_shape(elements, wide), problem.dtype);
-  auto* to = static_cast<unsigned char*>(packed.view().raw());
-  if (first.defined()) std::memcpy(to, first.view().raw(), first_bytes);
-  direct_mma::pack_section(problem, from, to + begin);
-  return packed.to(device);
 }
 
 }  // namespace upconv::kernels::cuda

@@ -22,7 +22,4 @@ std::span<const LinearRow> linear_rows();
 std::span<const PoolRow> pool2d_rows();
 std::span<const StridedCopyRow> strided_copy_rows();
 
-/// See kernels::pack_weight.
-Tensor pack_weight(const ConvProblem& problem, const ConstTensorView& weight, Device device);
-
 }  // namespace upconv::kernels::cuda

@@ -42,11 +42,11 @@ TEST_P(CudaAlignment, WidthsAndAddressesDoNotMatter) {
           .bias = random_tensor({p.co}, dtype, Values::exact, random),
           .slopes = random_slopes(p.co, dtype, random),
           .activation = {.kind = kernels::ActivationKind::prelu, .negative_slope = 0.125f}};
-      const Tensor packed = kernels::pack_weight(p, host.weight, cpu.device());
+      const auto packed = kernels::pack_weight(p, host.weight, cpu.device());
       Tensor expected = Tensor::empty(p.y_shape(), dtype);
       kernels::ConvOperands operands{.x = host.x,
                                      .weight = host.weight,
-                                     .packed_weight = packed,
+                                     .packed_weight = &packed,
                                      .bias = host.bias,
                                      .activation = host.activation,
                                      .y = expected};

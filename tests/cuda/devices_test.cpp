@@ -110,13 +110,13 @@ TEST_F(CudaDevices, EveryRowRunsOnTheSecond) {
           if (!row.supports(p, second.caps()).supported) continue;
           std::vector<Tensor> results;
           for (ExecutionContext* ctx : {&second, &first}) {  // the second may be the first that runs a kernel
-            const Tensor there = x.to(ctx->device()), weight_there = weight.to(ctx->device()),
-                         packed = kernels::pack_weight(p, weight, ctx->device());
+            const Tensor there = x.to(ctx->device()), weight_there = weight.to(ctx->device());
+            const auto packed = kernels::pack_weight(p, weight, ctx->device());
             Tensor y = Tensor::empty(p.y_shape(), dtype, ctx->device());
             row.launch(p,
                        {.x = there,
                         .weight = weight_there,
-                        .packed_weight = packed,
+                        .packed_weight = &packed,
                         .bias = {},
                         .activation = {},
                         .y = y},

@@ -192,12 +192,12 @@ class CudaMma : public Gpu {
     ExecutionContext ctx(
         {.device = Device::cuda(0), .precision = problem.precision, .kernels = {{"conv_transpose2d", row}}});
     const Tensor gpu_x = x.to(ctx.device()), gpu_weight = weight.to(ctx.device());
-    const Tensor packed = kernels::pack_weight(problem, weight, ctx.device());
+    const auto packed = kernels::pack_weight(problem, weight, ctx.device());
     Tensor y = Tensor::empty(problem.y_shape(), problem.dtype, ctx.device());
     kernels::convolution(
         problem,
-        {.x = gpu_x, .weight = gpu_weight, .packed_weight = packed, .bias = {}, .activation = {}, .y = y}, "",
-        ctx);
+        {.x = gpu_x, .weight = gpu_weight, .packed_weight = &packed, .bias = {}, .activation = {}, .y = y},
+        "", ctx);
     return y.to(Device::cpu());
   }
 };

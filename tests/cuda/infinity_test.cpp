@@ -65,11 +65,11 @@ std::vector<ConvProblem> problems() {
 
 Tensor reference(const ConvProblem& p, const GpuConvolution::Host& host) {
   ExecutionContext cpu({.kernels = {{"conv_transpose2d", "cpu.reference"}, {"conv2d", "cpu.reference"}}});
-  const Tensor packed = kernels::pack_weight(p, host.weight, cpu.device());
+  const auto packed = kernels::pack_weight(p, host.weight, cpu.device());
   Tensor y = Tensor::empty(p.y_shape(), p.dtype);
   kernels::ConvOperands operands{.x = host.x,
                                  .weight = host.weight,
-                                 .packed_weight = packed,
+                                 .packed_weight = &packed,
                                  .bias = {},
                                  .activation = host.activation,
                                  .y = y};

@@ -125,7 +125,7 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
   for (std::size_t i = 0; i < cases.size(); ++i) {
     auto& [problem, values, kind, data, expected, bound] = cases[i];
     const DType dtype = problem.dtype;
-    const Tensor packed = kernels::pack_weight(problem, data.weight, ctx.device());
+    const auto packed = kernels::pack_weight(problem, data.weight, ctx.device());
     const GuardedGpuTensor x(data.x, offset()), weight(data.weight, offset());
     const GuardedGpuTensor bias(data.bias.defined() ? data.bias : data.x, offset());
     const GuardedGpuTensor slopes(data.slopes.defined() ? data.slopes : data.x, offset());
@@ -143,7 +143,7 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
         const GuardedGpuTensor y(problem.y_shape(), dtype, static_cast<int>(i % 8));
         ConvOperands operands{.x = x.view(),
                               .weight = weight.view(),
-                              .packed_weight = packed,
+                              .packed_weight = &packed,
                               .bias = {},
                               .activation = data.activation,
                               .y = y.view()};
@@ -180,7 +180,7 @@ TEST_F(CudaKernels, ConvolutionInTf32IsAskedFor) {
                      .activation = {}};
   const Tensor expected = reference(problem, data), bound = sum_of_magnitudes(problem, data);
   const GuardedGpuTensor x(data.x, 0), weight(data.weight, 0);
-  const Tensor packed = kernels::pack_weight(problem, data.weight, ctx.device());
+  const auto packed = kernels::pack_weight(problem, data.weight, ctx.device());
   for (const auto& row : kernels::convolution_rows(Device::Type::cuda)) {
     for (const Precision precision : {Precision::fp32, Precision::tf32}) {
       SCOPED_TRACE(message(row.name, ' ', name_of(precision)));
@@ -190,7 +190,7 @@ TEST_F(CudaKernels, ConvolutionInTf32IsAskedFor) {
       row.launch(problem,
                  {.x = x.view(),
                   .weight = weight.view(),
-                  .packed_weight = packed,
+                  .packed_weight = &packed,
                   .bias = {},
                   .activation = {},
                   .y = y.view()},

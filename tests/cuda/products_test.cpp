@@ -39,8 +39,8 @@ Tensor exact_result(const ConvProblem& p, const GpuConvolution::Host& host) {
                                  .bias = {},
                                  .activation = host.activation,
                                  .y = y};
-  const Tensor packed = kernels::pack_weight(p, host.weight, cpu.device());
-  if (packed.defined()) operands.packed_weight = packed;
+  const auto packed = kernels::pack_weight(p, host.weight, cpu.device());
+  operands.packed_weight = &packed;
   if (host.bias.defined()) operands.bias = host.bias;
   if (host.slopes.defined()) operands.activation.slopes = host.slopes;
   kernels::convolution(p, operands, "", cpu);

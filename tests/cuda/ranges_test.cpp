@@ -150,11 +150,11 @@ TEST(CudaRangesReference, AgreesWithTheCpusAndStaysWithinTheType) {
   Random random(14);
   for (const ConvProblem& p : range_problems()) {
     const GpuConvolution::Host host = filled(p, ranges().front(), random);
-    const Tensor packed = kernels::pack_weight(p, host.weight, ctx.device());
+    const auto packed = kernels::pack_weight(p, host.weight, ctx.device());
     Tensor y = Tensor::empty(p.y_shape());
     kernels::convolution(
         p,
-        {.x = host.x, .weight = host.weight, .packed_weight = packed, .bias = {}, .activation = {}, .y = y},
+        {.x = host.x, .weight = host.weight, .packed_weight = &packed, .bias = {}, .activation = {}, .y = y},
         "", ctx);
     EXPECT_TRUE(near_elementwise(p, y, exact_convolution(p, host.x, host.weight))) << p.to_string();
   }

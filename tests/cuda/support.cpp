@@ -178,7 +178,7 @@ Tensor GpuConvolution::run(const kernels::ConvRow& row, const kernels::ConvProbl
   const GuardedGpuTensor y(problem.y_shape(), problem.dtype, offset_ == 0 ? 0 : 8 - offset_);
   kernels::ConvOperands operands{.x = x_.view(),
                                  .weight = weight_.view(),
-                                 .packed_weight = packed_,
+                                 .packed_weight = &packed_,
                                  .bias = {},
                                  .activation = activation_,
                                  .y = y.view()};

@@ -82,7 +82,7 @@ class GpuConvolution {
  private:
   kernels::ConvProblem problem_;
   int offset_;
-  Tensor packed_;
+  kernels::PackedWeight packed_;
   GuardedGpuTensor x_, weight_;
   std::optional<GuardedGpuTensor> bias_, slopes_;
   kernels::Activation activation_;

@@ -51,8 +51,6 @@ TEST_F(ConvOperandsTest, MustBeThere) {
   EXPECT_EQ(text<Error>([](auto&) {}), "(nothing was thrown)");
   EXPECT_EQ(text<ArgumentError>([](auto& o) { o.x = {}; }), "Conv2d 'up': input is not a tensor (undefined)");
   EXPECT_THAT(text<ArgumentError>([](auto& o) { o.weight = {}; }), HasSubstr("weight is not a tensor"));
-  EXPECT_THAT(text<ArgumentError>([](auto& o) { o.packed_weight = {}; }),
-              HasSubstr("packed weight is not a tensor"));
   EXPECT_THAT(text<ArgumentError>([](auto& o) { o.y = {}; }), HasSubstr("output is not a tensor"));
 }
 
@@ -61,8 +59,6 @@ TEST_F(ConvOperandsTest, MustHaveTheProblemsShapes) {
   EXPECT_EQ(text<ShapeError>([&](auto& o) { o.x = small; }),
             "Conv2d 'up': input expected [1,2,5,6], got [1,2,5,5]");
   EXPECT_THAT(text<ShapeError>([&](auto& o) { o.weight = small; }), HasSubstr("weight expected [4,2,3,3]"));
-  EXPECT_THAT(text<ShapeError>([&](auto& o) { o.packed_weight = small; }),
-              HasSubstr("packed weight expected"));
   EXPECT_THAT(text<ShapeError>([&](auto& o) { o.bias = small; }), HasSubstr("bias expected [4]"));
   EXPECT_THAT(text<ShapeError>([&](auto& o) { o.y = small; }), HasSubstr("output expected [1,4,3,4]"));
 }

@@ -147,7 +147,7 @@ ConvCase::ConvCase(const ConvProblem& p, Values values, std::uint32_t seed, bool
 }
 
 kernels::ConvOperands ConvCase::operands(TensorView y) const {
-  return {.x = x, .weight = weight, .packed_weight = packed, .bias = bias, .activation = activation, .y = y};
+  return {.x = x, .weight = weight, .packed_weight = &packed, .bias = bias, .activation = activation, .y = y};
 }
 
 Tensor ConvCase::run(std::string_view name, ExecutionContext& ctx) const {

@@ -31,7 +31,8 @@ struct ConvCase {
            kernels::ActivationKind activation = kernels::ActivationKind::none);
 
   kernels::ConvProblem problem;
-  Tensor x, weight, packed, bias, slopes;
+  Tensor x, weight, bias, slopes;
+  kernels::PackedWeight packed;
   kernels::Activation activation;
 
   kernels::ConvOperands operands(TensorView y) const;
