@@ -40,7 +40,7 @@ TEST(CudaPacking, IsForTheRowThatRunsAndNoOther) {
   EXPECT_EQ(packed_for(kFlagship + "f32_nonfinite", gpu_of(90, 227)), "");
 }
 
-TEST(CudaPacking, AFlagshipInFp32TakesALittleMoreThanTwiceItsWeight) {
+TEST(CudaPacking, TheFlagshipInFp32TakesLessThanTwiceItsWeight) {
   if (!is_built("direct_mma") || !is_built("direct_wgmma")) GTEST_SKIP() << "a build without those kernels";
   const ConvProblem layer = ConvProblem::parse(kFlagship + "f32");
   const auto bytes_on = [&](const DeviceCaps& caps) {
@@ -66,7 +66,7 @@ TEST(CudaPacking, IsThereForEveryImageThatARowSupports) {
             if (row.packed_bytes == nullptr) continue;
             const std::size_t bytes = row.packed_bytes(p, caps, 0);
             EXPECT_EQ(bytes, row.packed_bytes(layer, caps, 0)) << row.name << ' ' << p.to_string();
-            if (row.supports(p, caps).supported) EXPECT_GT(bytes, 0u) << row.name << ' ' << p.to_string();
+            EXPECT_TRUE(bytes > 0 || !row.supports(p, caps).supported) << row.name << ' ' << p.to_string();
           }
         }
       }
