@@ -27,7 +27,7 @@ void Module::keep_in_f32(ParameterId id) {
 void Module::prepare(ExecutionContext& ctx) {
   check_intact();
   ctx.check_usable();
-  unprepare();
+  unprepare_for(ctx);
   check_loaded();
   prepare_checked(ctx);
 }
@@ -53,58 +53,107 @@ void Module::check_loaded() const {
 void Module::prepare_checked(ExecutionContext& ctx) {
   for (auto& [name, child] : children_)
     child->prepare_checked(ctx);
-  if (ctx.device().is_cuda()) upload(ctx);
-  prepared_precision_ = ctx.precision();
-  prepared_on_ = ctx.device();
-  ++revision_;
+  prepared_.push_back(
+      {ctx.device(), ctx.precision(), ctx.device().is_cuda() ? uploaded(ctx) : nullptr, nullptr});
+  preparing_ = true;
+  keeps_members_ = false;
   try {
+    prepared_.back().own = prepare_for(ctx);
+    keeps_members_ = true;  // unless do_prepare is Module's, which says so
     do_prepare(ctx);
   } catch (...) {
-    prepared_on_.reset();
+    preparing_ = false;
+    prepared_.pop_back();
+    if (keeps_members_) prepared_.clear();  // it may have begun to overwrite them
     throw;
   }
+  preparing_ = false;
+  if (keeps_members_) prepared_.erase(prepared_.begin(), prepared_.end() - 1);
 }
 
-void Module::upload(ExecutionContext& ctx) {
+std::shared_ptr<const std::vector<Tensor>> Module::uploaded(ExecutionContext& ctx) const {
+  for (const PreparedEntry& entry : prepared_) {
+    if (entry.device == ctx.device()) return entry.on_device;
+  }
+  auto on_device = std::make_shared<std::vector<Tensor>>();
   try {
-    for (Parameter& parameter : parameters_) {
-      if (parameter.counter) continue;
+    for (const Parameter& parameter : parameters_) {
       const Tensor& value = parameter.value;
-      Tensor on_device = Tensor::empty(value.shape(), value.dtype(), ctx.device());
-      ctx.copy(on_device, value);
-      parameter.on_device = std::move(on_device);
+      if (!parameter.counter) {
+        on_device->push_back(Tensor::empty(value.shape(), value.dtype(), ctx.device()));
+        ctx.copy(on_device->back(), value);
+      } else {
+        on_device->emplace_back();
+      }
     }
     ctx.synchronize();  // other contexts may use the module as soon as it is prepared
   } catch (const CudaError& error) {
     throw CudaError(message(display_name(), ": ", error.what()));
   }
+  return on_device;
 }
 
 void Module::do_initialize(ParameterId, std::span<float>, RandomStream&) const {}
 
-void Module::do_prepare(ExecutionContext&) {}
+std::unique_ptr<const Prepared> Module::prepare_for(ExecutionContext&) const {
+  return nullptr;
+}
+
+void Module::do_prepare(ExecutionContext&) {
+  keeps_members_ = false;
+}
+
+ConstTensorView Module::device_parameter(ParameterId id, const ExecutionContext& ctx) const {
+  const Parameter& parameter = registered(id);
+  const PreparedEntry& entry = prepared_entry(ctx);
+  return entry.on_device == nullptr ? parameter.value.view() : (*entry.on_device)[id].view();
+}
 
 ConstTensorView Module::device_parameter(ParameterId id) const {
   const Parameter& parameter = registered(id);
-  return prepared_on_ && prepared_on_->is_cuda() ? parameter.on_device.view() : parameter.value.view();
+  if (prepared_.empty()) return parameter.value;
+  const PreparedEntry& entry = prepared_.back();
+  const bool one_device = std::ranges::all_of(
+      prepared_, [&](const PreparedEntry& other) { return other.device == entry.device; });
+  if (!one_device && !preparing_) {
+    throw StateError(message(display_name(),
+                             " is prepared for several devices, so that device_parameter(id) has no "
+                             "answer: call device_parameter(id, ctx)"));
+  }
+  return entry.on_device == nullptr ? parameter.value.view() : (*entry.on_device)[id].view();
+}
+
+const PreparedEntry* Module::find_prepared(const ExecutionContext& ctx) const {
+  const auto found =
+      std::ranges::find_if(prepared_, [&](const PreparedEntry& entry) { return entry.is_for(ctx); });
+  return found == prepared_.end() ? nullptr : &*found;
+}
+
+const Prepared& Module::own_state(const ExecutionContext& ctx) const {
+  const PreparedEntry& entry = prepared_entry(ctx);
+  if (entry.own == nullptr) throw StateError(message(display_name(), ": its prepare_for returned no state"));
+  return *entry.own;
+}
+
+const PreparedEntry& Module::prepared_entry(const ExecutionContext& ctx) const {
+  if (const PreparedEntry* entry = find_prepared(ctx)) return *entry;
+  check_prepared(ctx);  // throws
+  throw StateError(message(display_name(), " is not prepared"));
 }
 
 void Module::check_prepared(const ExecutionContext& ctx) const {
   check_intact();
   ctx.check_usable();
-  if (!prepared_on_) {
+  if (find_prepared(ctx) != nullptr) return;
+  if (prepared_.empty()) {
     throw StateError(
         message(display_name(), " is not prepared: call prepare(ctx) after load() and before forward()"));
   }
-  if (*prepared_on_ != ctx.device()) {
-    throw DeviceError(message(display_name(), " is prepared for ", *prepared_on_, ", the context is on ",
-                              ctx.device(), ": call prepare(ctx) with this context"));
-  }
-  if (prepared_precision_ != ctx.precision()) {
-    throw StateError(message(display_name(), " is prepared for ", name_of(prepared_precision_),
-                             ", the context asks for ", name_of(ctx.precision()),
-                             ": call prepare(ctx) with this context"));
-  }
+  std::string known;
+  for (const PreparedEntry& entry : prepared_)
+    known += message(known.empty() ? "" : " and ", entry.device, " in ", name_of(entry.precision));
+  throw StateError(message(display_name(), " is prepared for ", known, ", the context is on ", ctx.device(),
+                           " in ", name_of(ctx.precision()), ": call prepare(ctx) with this context"));
 }
 
 void Module::check_dtype(const TensorSpec& x) const {
@@ -213,7 +262,7 @@ Module::ParameterId Module::register_parameter(std::string name, const Shape& sh
   parameter.value = Tensor::full(shape, initial);
   parameter.initial = initial;
   parameters_.push_back(std::move(parameter));
-  prepared_on_.reset();
+  prepared_.clear();
   return parameters_.size() - 1;
 }
 
@@ -236,7 +285,7 @@ Module& Module::register_module(std::string name, std::unique_ptr<Module> child)
   if (child == nullptr) throw ArgumentError(message(display_name(), ": child '", name, "' is null"));
   check_new_name("child", name);
   child->set_path(path_.empty() ? name : path_ + '.' + name);
-  prepared_on_.reset();
+  prepared_.clear();
   ++revision_;
   children_.emplace_back(std::move(name), std::move(child));
   return *children_.back().second;
@@ -249,8 +298,16 @@ void Module::set_path(std::string path) {
     child->set_path(path_ + '.' + name);
 }
 
+void Module::unprepare_for(const ExecutionContext& ctx) {
+  // Plans stay when a module is prepared for one more kind of context: they do not depend on the others.
+  const auto count = std::erase_if(prepared_, [&](const PreparedEntry& entry) { return entry.is_for(ctx); });
+  if (count > 0) ++revision_;
+  for (auto& [name, child] : children_)
+    child->unprepare_for(ctx);
+}
+
 void Module::unprepare() {
-  prepared_on_.reset();
+  prepared_.clear();
   ++revision_;
   for (auto& [name, child] : children_)
     child->unprepare();

@@ -11,6 +11,7 @@
 
 #include <upconv/framework/context.h>
 #include <upconv/framework/operation.h>
+#include <upconv/framework/prepared.h>
 #include <upconv/framework/random.h>
 #include <upconv/framework/reset_on_move.h>
 #include <upconv/framework/state_dict.h>
@@ -33,7 +34,7 @@ struct ConversionOptions {
   bool allow_overflow = false;
 };
 
-/// A module, and how often it or a child was loaded, converted or prepared. Whoever holds one can tell
+/// A module, and how often it or a child was loaded, converted or prepared again. Whoever holds one can tell
 /// whether a module is the same, and as it was: while it lives, no other module has its identity.
 struct ModuleState {
   std::shared_ptr<const void> identity;  ///< One for each module.
@@ -45,9 +46,10 @@ struct ModuleState {
 
 /// Base of every layer and network: owns parameters and child modules under PyTorch's names, loads them,
 /// prepares them for a device, and runs. Life: construct, `load` (or `initialize`), `prepare(ctx)`, then
-/// `forward` any number of times. A prepared module is immutable and may be shared by many contexts of its
-/// device; loading un-prepares it. A layer overrides output_spec, do_prepare and do_forward; everything
-/// public checks first, once. Source: torch.nn.Module, without autograd.
+/// `forward` any number of times. A prepared module is immutable and may be shared by many contexts; loading
+/// un-prepares it. It may be prepared for contexts of several devices and precisions, one `prepare` each,
+/// while nothing runs it. A layer overrides output_spec, do_forward and, if it computes something from its
+/// parameters, prepare_for; everything public checks first, once. Source: torch.nn.Module, without autograd.
 class Module {
  public:
   virtual ~Module() = default;
@@ -88,13 +90,14 @@ class Module {
   /// that BatchNorm2d keeps in f32; nothing if there are no parameters.
   std::optional<DType> dtype() const;
 
-  /// Uploads the weights to the context's device and packs them for its kernels, once.
-  /// Throws: StateError, naming them, if there are parameters that neither `load` nor `initialize` has given
-  /// a value; DeviceError, CudaError; std::bad_alloc.
+  /// Uploads the weights to the context's device and packs them for its kernels, once for all contexts of its
+  /// device, precision and kernel policy. What is prepared for other devices and precisions stays. Throws:
+  /// StateError, naming them, if there are parameters that neither `load` nor `initialize` has given a value;
+  /// DeviceError, CudaError; std::bad_alloc.
   void prepare(ExecutionContext& ctx);
-  /// True between `prepare` and whatever un-prepares.
-  bool prepared() const { return intact_.get() && prepared_on_.has_value(); }
-  /// Throws StateError or DeviceError unless the module is prepared for this context.
+  /// True between the first `prepare` and whatever un-prepares.
+  bool prepared() const { return intact_.get() && !prepared_.empty(); }
+  /// Throws StateError, saying what it is prepared for, unless that includes contexts like this one.
   void check_prepared(const ExecutionContext& ctx) const;
 
   /// Shape and type of the output for an input like `x`. Throws: ShapeError, DTypeError.
@@ -158,8 +161,24 @@ class Module {
 
   /// The parameter as loaded, on the CPU. Throws: ArgumentError if there is none.
   const Tensor& parameter(ParameterId id) const { return registered(id).value; }
-  /// The parameter on the device that the module is prepared for. Throws: ArgumentError if there is none.
+  /// The parameter on the context's device. Throws: ArgumentError if there is none; as check_prepared.
+  ConstTensorView device_parameter(ParameterId id, const ExecutionContext& ctx) const;
+  /// The same for a module that is prepared for one device. Throws: ArgumentError if there is no such
+  /// parameter; StateError if there are several devices.
   ConstTensorView device_parameter(ParameterId id) const;
+
+  /// What prepare_for returned for contexts like this one, as the type that it is. Throws: as check_prepared;
+  /// StateError if that was null.
+  template <class T>
+  const T& prepared_state(const ExecutionContext& ctx) const {
+    return static_cast<const T&>(own_state(ctx));
+  }
+  /// The same, or null if the module is not prepared for the context.
+  template <class T>
+  const T* find_prepared_state(const ExecutionContext& ctx) const {
+    const PreparedEntry* entry = find_prepared(ctx);
+    return entry == nullptr ? nullptr : static_cast<const T*>(entry->own.get());
+  }
 
   /// What a plan is made for.
   ModuleState state() const;
@@ -179,8 +198,7 @@ class Module {
 
   struct Parameter {
     std::string name;
-    Tensor value;      // on the CPU
-    Tensor on_device;  // filled by prepare on a GPU
+    Tensor value;  // on the CPU
     double initial = 0.0;
     bool counter = false;
     bool buffer = false;
@@ -203,12 +221,21 @@ class Module {
   /// The module as a step of a network. A layer that can be joined with others returns an operation of its
   /// own.
   virtual std::shared_ptr<const Operation> operation() const;
-  /// Copies the parameters to the context's GPU, and waits for that.
-  void upload(ExecutionContext& ctx);
+  /// The parameters on the context's GPU: copied, and waited for, unless they are there already.
+  std::shared_ptr<const std::vector<Tensor>> uploaded(ExecutionContext& ctx) const;
+  const PreparedEntry* find_prepared(const ExecutionContext& ctx) const;
+  const PreparedEntry& prepared_entry(const ExecutionContext& ctx) const;
+  const Prepared& own_state(const ExecutionContext& ctx) const;
+  /// Forgets what this module and its children hold for contexts like this one.
+  void unprepare_for(const ExecutionContext& ctx);
   /// Draws the values of one of this module's own parameters for `initialize`; they come filled with the
   /// registered initial value, and stay so by default.
   virtual void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const;
-  /// Packs what kernels need. Called on a fresh state, children first; parameters are already on the device.
+  /// Computes what kernels need from the parameters, which are on the device already; children are prepared.
+  /// It comes back from prepared_state.
+  virtual std::unique_ptr<const Prepared> prepare_for(ExecutionContext& ctx) const;
+  /// The same for a module that keeps what it computes in its own members. It is then prepared for one device
+  /// and precision at a time, the last.
   virtual void do_prepare(ExecutionContext& ctx);
   /// Computes y, whose spec is output_spec(x); every check is done.
   virtual void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const = 0;
@@ -241,8 +268,9 @@ class Module {
   ResetOnMove<bool> intact_ = true;
   std::shared_ptr<const void> identity_ = std::make_shared<char>();
   std::uint64_t revision_ = 0;
-  std::optional<Device> prepared_on_;
-  Precision prepared_precision_ = Precision::fp32;
+  std::vector<PreparedEntry> prepared_;  // one for each device and precision
+  bool preparing_ = false;               // the last of them
+  bool keeps_members_ = false;           // do_prepare is overridden
 };
 
 }  // namespace upconv

@@ -26,7 +26,7 @@ kernels::ActivationProblem ActivationLayer::problem_for(const TensorSpec& x) con
   kernels::ActivationProblem problem{.kind = kind_, .inner = x.shape.numel(), .dtype = x.dtype};
   switch (kind_) {
     case kernels::ActivationKind::prelu:
-      problem.slopes = activation().slopes.numel();
+      problem.slopes = parameter_count();
       problem.channels = channels_of(x.shape);
       problem.outer = problem.inner == 0 || x.shape.rank() < 2 ? 1 : x.shape[0];
       problem.inner /= std::max<std::int64_t>(problem.outer * problem.channels, 1);
@@ -59,13 +59,13 @@ std::string_view ActivationLayer::kernel(const TensorSpec& x, const ExecutionCon
 }
 
 void ActivationLayer::run(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  kernels::activation(problem_for(x.spec()), {.x = x, .activation = activation(), .y = y}, name(), ctx);
+  kernels::activation(problem_for(x.spec()), {.x = x, .activation = activation(ctx), .y = y}, name(), ctx);
 }
 
 LeakyReLU::LeakyReLU(const LeakyReLUOptions& options)
     : ActivationLayer("LeakyReLU", kernels::ActivationKind::leaky_relu), options_(options) {}
 
-kernels::Activation LeakyReLU::activation() const {
+kernels::Activation LeakyReLU::activation(const ExecutionContext&) const {
   return {.kind = kind(), .negative_slope = static_cast<float>(options_.negative_slope)};
 }
 
@@ -92,8 +92,8 @@ TensorSpec PReLU::output_spec(const TensorSpec& x) const {
   return x;
 }
 
-kernels::Activation PReLU::activation() const {
-  return {.kind = kind(), .slopes = device_parameter(weight_)};
+kernels::Activation PReLU::activation(const ExecutionContext& ctx) const {
+  return {.kind = kind(), .slopes = device_parameter(weight_, ctx)};
 }
 
 std::string PReLU::extra_repr() const {

@@ -17,8 +17,9 @@ class ActivationLayer : public Module {
   std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
   bool runs_in_place() const override { return true; }
 
-  /// The function itself, with slopes on the prepared device.
-  virtual kernels::Activation activation() const { return {.kind = kind_}; }
+  /// The function itself, with slopes on the context's device. Throws: StateError if it has slopes and is not
+  /// prepared for the context.
+  virtual kernels::Activation activation(const ExecutionContext&) const { return {.kind = kind_}; }
   /// False if a convolution's output channels are not the channels that this layer would see for such an
   /// input.
   virtual bool fits_epilogue(const Shape&) const { return true; }
@@ -63,7 +64,7 @@ class LeakyReLU : public ActivationLayer {
   explicit LeakyReLU(NoOptions) : LeakyReLU() {}
   /// Throws: ArgumentError on impossible options.
   explicit LeakyReLU(const LeakyReLUOptions& options);
-  kernels::Activation activation() const override;
+  kernels::Activation activation(const ExecutionContext& ctx) const override;
   std::string extra_repr() const override;
 
  private:
@@ -88,7 +89,7 @@ class PReLU : public ActivationLayer {
   /// Throws: ArgumentError on impossible options.
   explicit PReLU(const PReLUOptions& options);
   TensorSpec output_spec(const TensorSpec& x) const override;
-  kernels::Activation activation() const override;
+  kernels::Activation activation(const ExecutionContext& ctx) const override;
   std::string extra_repr() const override;
   bool fits_epilogue(const Shape& x) const override;
 

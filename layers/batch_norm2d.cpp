@@ -11,6 +11,11 @@ namespace upconv {
 
 namespace {
 
+struct PreparedNorm : Prepared {
+  Tensor scale;  // [C] f32: weight / sqrt(running_var + eps)
+  Tensor shift;  // [C] f32: bias - running_mean * scale
+};
+
 kernels::ChannelAffineProblem problem_for(const TensorSpec& x) {
   // Without elements the sizes may be such that their product is beyond 64 bits.
   const std::int64_t inner = x.shape.numel() == 0 ? 0 : x.shape[2] * x.shape[3];
@@ -67,7 +72,7 @@ std::string BatchNorm2d::extra_repr() const {
                  ", track_running_stats=", python_repr(options_.track_running_stats));
 }
 
-void BatchNorm2d::do_prepare(ExecutionContext& ctx) {
+std::unique_ptr<const Prepared> BatchNorm2d::prepare_for(ExecutionContext& ctx) const {
   const Tensor mean = parameter(running_mean_).to(DType::f64);
   const Tensor var = parameter(running_var_).to(DType::f64);
   const Tensor weight = options_.affine ? parameter(weight_).to(DType::f64) : Tensor();
@@ -81,13 +86,16 @@ void BatchNorm2d::do_prepare(ExecutionContext& ctx) {
     shift.data<float>()[c] = static_cast<float>((options_.affine ? bias.data<double>()[c] : 0.0) -
                                                 mean.data<double>()[c] * factor);
   }
-  scale_ = std::move(scale).to(ctx.device());
-  shift_ = std::move(shift).to(ctx.device());
+  auto prepared = std::make_unique<PreparedNorm>();
+  prepared->scale = std::move(scale).to(ctx.device());
+  prepared->shift = std::move(shift).to(ctx.device());
+  return prepared;
 }
 
 void BatchNorm2d::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
-  kernels::channel_affine(problem_for(x.spec()), {.x = x, .scale = scale_, .shift = shift_, .y = y}, name(),
-                          ctx);
+  const auto& prepared = prepared_state<PreparedNorm>(ctx);
+  kernels::channel_affine(problem_for(x.spec()),
+                          {.x = x, .scale = prepared.scale, .shift = prepared.shift, .y = y}, name(), ctx);
 }
 
 }  // namespace upconv

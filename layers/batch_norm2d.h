@@ -33,7 +33,7 @@ class BatchNorm2d : public Module {
   bool runs_in_place() const override { return true; }
 
  private:
-  void do_prepare(ExecutionContext& ctx) override;
+  std::unique_ptr<const Prepared> prepare_for(ExecutionContext& ctx) const override;
   void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
 
   BatchNorm2dOptions options_;
@@ -41,8 +41,6 @@ class BatchNorm2d : public Module {
   ParameterId bias_ = 0;
   ParameterId running_mean_ = 0;
   ParameterId running_var_ = 0;
-  Tensor scale_;  // [C] f32 on the prepared device: weight / sqrt(running_var + eps)
-  Tensor shift_;  // [C] f32 on the prepared device: bias - running_mean * scale
 };
 
 }  // namespace upconv

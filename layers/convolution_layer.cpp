@@ -7,6 +7,15 @@
 
 namespace upconv {
 
+namespace {
+
+struct PreparedConvolution : Prepared {
+  kernels::PackedWeight weight;
+  bool finite_weight = true;
+};
+
+}  // namespace
+
 ConvolutionLayer::ConvolutionLayer(std::string type_name, const kernels::ConvProblem& layer, bool bias)
     : Module(std::move(type_name)), layer_(layer), has_bias_(bias) {
   try {
@@ -64,7 +73,7 @@ TensorSpec ConvolutionLayer::output_spec(const TensorSpec& x) const {
 std::string ConvolutionLayer::explain(const TensorSpec& x, const ExecutionContext& ctx) const {
   kernels::ConvProblem problem = problem_for(x);
   check(problem);
-  problem.precision = ctx.precision();
+  problem = for_context(problem, ctx);
   return message(
       display_name(), ": ",
       kernels::explain(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx));
@@ -90,12 +99,23 @@ void ConvolutionLayer::do_initialize(ParameterId, std::span<float> values, Rando
   draw_uniform(values, parameter(weight_).shape(), random);
 }
 
-void ConvolutionLayer::do_prepare(ExecutionContext& ctx) {
-  layer_.finite_weight = kernels::is_finite(parameter(weight_), ctx.num_threads());
+std::unique_ptr<const Prepared> ConvolutionLayer::prepare_for(ExecutionContext& ctx) const {
   kernels::ConvProblem problem = layer_;
+  problem.finite_weight = kernels::is_finite(parameter(weight_), ctx.num_threads());
   problem.dtype = parameter(weight_).dtype();
   problem.precision = ctx.precision();
-  packed_weight_ = kernels::pack_weight(problem, parameter(weight_), ctx);
+  auto prepared = std::make_unique<PreparedConvolution>();
+  prepared->weight = kernels::pack_weight(problem, parameter(weight_), ctx);
+  prepared->finite_weight = problem.finite_weight;
+  return prepared;
+}
+
+kernels::ConvProblem ConvolutionLayer::for_context(kernels::ConvProblem problem,
+                                                   const ExecutionContext& ctx) const {
+  const auto* prepared = find_prepared_state<PreparedConvolution>(ctx);
+  problem.precision = ctx.precision();
+  problem.finite_weight = prepared == nullptr || prepared->finite_weight;
+  return problem;
 }
 
 std::shared_ptr<const Operation> ConvolutionLayer::operation() const {
@@ -103,8 +123,7 @@ std::shared_ptr<const Operation> ConvolutionLayer::operation() const {
 }
 
 std::string_view ConvolutionLayer::kernel(const TensorSpec& x, const ExecutionContext& ctx) const {
-  kernels::ConvProblem problem = problem_for(x);
-  problem.precision = ctx.precision();
+  const kernels::ConvProblem problem = for_context(problem_for(x), ctx);
   return kernels::select(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx.caps(),
                          kernels::forced_kernel(problem.op(), ctx))
       .name;
@@ -124,11 +143,11 @@ void ConvolutionLayer::run(ConstTensorView x, const kernels::Activation& activat
 
 void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x,
                            const kernels::Activation& activation, TensorView y, ExecutionContext& ctx) const {
-  problem.precision = ctx.precision();
+  problem = for_context(problem, ctx);
   const kernels::ConvOperands operands{.x = x.reshape(problem.x_shape()),
-                                       .weight = device_parameter(weight_),
-                                       .packed_weight = &packed_weight_,
-                                       .bias = has_bias_ ? device_parameter(bias_) : ConstTensorView(),
+                                       .weight = device_parameter(weight_, ctx),
+                                       .packed_weight = &prepared_state<PreparedConvolution>(ctx).weight,
+                                       .bias = has_bias_ ? device_parameter(bias_, ctx) : ConstTensorView(),
                                        .activation = activation,
                                        .y = y.reshape(problem.y_shape())};
   kernels::convolution(problem, operands, name(), ctx);

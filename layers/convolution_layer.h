@@ -42,7 +42,7 @@ class ConvolutionLayer : public Module {
   friend class ConvolutionOperation;
 
   void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const override;
-  void do_prepare(ExecutionContext& ctx) override;
+  std::unique_ptr<const Prepared> prepare_for(ExecutionContext& ctx) const override;
   void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override {
     run(x, {}, y, ctx);
   }
@@ -50,6 +50,9 @@ class ConvolutionLayer : public Module {
   /// As forward_activated_into, on operands that are checked.
   void run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
            ExecutionContext& ctx) const;
+  /// The problem for contexts like this one: in its precision, and with what `prepare` found out about the
+  /// weight.
+  kernels::ConvProblem for_context(kernels::ConvProblem problem, const ExecutionContext& ctx) const;
   /// Row of the kernel table that would run for an input like `x`.
   std::string_view kernel(const TensorSpec& x, const ExecutionContext& ctx) const;
 
@@ -57,7 +60,6 @@ class ConvolutionLayer : public Module {
   bool has_bias_;
   ParameterId weight_ = 0;
   ParameterId bias_ = 0;
-  kernels::PackedWeight packed_weight_;
 };
 
 }  // namespace upconv

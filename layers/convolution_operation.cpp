@@ -6,7 +6,8 @@ void ConvolutionOperation::run(std::span<const ConstTensorView> operands, Tensor
                                ExecutionContext& ctx) const {
   layer_.check_prepared(ctx);
   if (activation_ != nullptr) activation_->check_prepared(ctx);
-  layer_.run(operands[0], activation_ == nullptr ? kernels::Activation() : activation_->activation(), y, ctx);
+  layer_.run(operands[0], activation_ == nullptr ? kernels::Activation() : activation_->activation(ctx), y,
+             ctx);
 }
 
 Fusion ConvolutionOperation::fuse(const Operation& next, std::size_t, std::span<const TensorSpec> operands,

@@ -68,10 +68,11 @@ void Linear::do_initialize(ParameterId, std::span<float> values, RandomStream& r
 
 void Linear::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
   const kernels::LinearProblem problem = problem_for(x.spec(), options_, ctx);
-  const kernels::LinearOperands operands{.x = x.reshape({problem.rows, problem.in_features}),
-                                         .weight = device_parameter(weight_),
-                                         .bias = options_.bias ? device_parameter(bias_) : ConstTensorView(),
-                                         .y = y.reshape({problem.rows, problem.out_features})};
+  const kernels::LinearOperands operands{
+      .x = x.reshape({problem.rows, problem.in_features}),
+      .weight = device_parameter(weight_, ctx),
+      .bias = options_.bias ? device_parameter(bias_, ctx) : ConstTensorView(),
+      .y = y.reshape({problem.rows, problem.out_features})};
   kernels::linear(problem, operands, name(), ctx);
 }
 

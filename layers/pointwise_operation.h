@@ -39,7 +39,7 @@ class PointwiseOperation : public Operation {
   void check_prepared(const ExecutionContext& ctx) const {
     if (function_ == nullptr) layer_->check_prepared(ctx);
   }
-  kernels::Activation activation() const { return layer_->activation(); }
+  kernels::Activation activation(const ExecutionContext& ctx) const { return layer_->activation(ctx); }
   bool fits_epilogue(const Shape& x) const { return layer_->fits_epilogue(x); }
 
  private:

@@ -181,8 +181,8 @@ TEST_F(CudaDevices, AreNotMixed) {
   net.prepare(second);
   const Tensor here = input().to(kFirst), there = input().to(kSecond);
   EXPECT_THROW(static_cast<void>(net.forward(here, second)), DeviceError);
-  EXPECT_THROW(static_cast<void>(net.forward(there, first)), DeviceError);
-  EXPECT_THROW(static_cast<void>(net.forward(here, first)), DeviceError);  // prepared elsewhere
+  EXPECT_THROW(static_cast<void>(net.forward(there, first)), StateError);
+  EXPECT_THROW(static_cast<void>(net.forward(here, first)), StateError);  // prepared elsewhere
   Tensor target = Tensor::empty(there.shape(), DType::f32, first);
   try {
     first.copy(target, there);

@@ -206,13 +206,46 @@ TEST_F(CudaLayers, BatchNormKeepsItsParametersInF32) {
     EXPECT_EQ(static_cast<float>(value), static_cast<float>(Float16(-0.7119f)));  // -225.125 / sqrt(1e5)
 }
 
+TEST_F(CudaLayers, AModuleIsPreparedForTheCpuAndTheGpuAtOnce) {
+  const auto network = [&] {
+    Sequential net;
+    net.append(Conv2d({.in_channels = 8, .out_channels = 16, .kernel_size = 3, .padding = 1}))
+        .append(BatchNorm2d({.num_features = 16}))
+        .append(PReLU({.num_parameters = 16}))
+        .append(ConvTranspose2d({.in_channels = 16, .out_channels = 4, .kernel_size = 3, .padding = 1}))
+        .append(Linear({.in_features = 20, .out_features = 6}));
+    return net;
+  };
+  Sequential all = network(), one = network();
+  randomise(all);
+  one.load(all.state_dict());
+  ExecutionContext cpu, fp32({.device = Device::cuda(0)}),
+      tf32({.device = Device::cuda(0), .precision = Precision::tf32});
+  all.prepare(cpu);
+  all.prepare(fp32);
+  all.prepare(tf32);
+  const Tensor x = random_tensor({2, 8, 20, 20}, DType::f32, Values::normal, random_);
+  for (int round = 0; round < 2; ++round) {
+    for (ExecutionContext* ctx : {&cpu, &fp32, &tf32}) {
+      one.prepare(*ctx);
+      const Tensor there = x.to(ctx->device());
+      EXPECT_TRUE(same_bits(all(there, *ctx).to(Device::cpu()), one(there, *ctx).to(Device::cpu())));
+    }
+    one = network();
+    one.load(all.state_dict());
+  }
+  all.load(one.state_dict());
+  for (ExecutionContext* ctx : {&cpu, &fp32, &tf32})
+    EXPECT_THROW(static_cast<void>(all(x.to(ctx->device()), *ctx)), StateError);
+}
+
 TEST_F(CudaLayers, DevicesAreNotMixed) {
   Linear layer({.in_features = 8, .out_features = 8});
   ExecutionContext gpu({.device = Device::cuda(0)}), cpu;
   layer.initialize();
   layer.prepare(gpu);
   EXPECT_THROW(static_cast<void>(layer.forward(Tensor::zeros({2, 8}), gpu)), DeviceError);
-  EXPECT_THROW(static_cast<void>(layer.forward(Tensor::zeros({2, 8}), cpu)), DeviceError);
+  EXPECT_THROW(static_cast<void>(layer.forward(Tensor::zeros({2, 8}), cpu)), StateError);
   const Tensor x = Tensor::zeros({2, 8}, DType::f32, Device::cuda(0));
   EXPECT_THROW(static_cast<void>(x.data<float>()), DeviceError);
 }

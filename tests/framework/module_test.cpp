@@ -185,7 +185,97 @@ TEST(ModuleTest, MustBePreparedAgainAfterLoading) {
   EXPECT_EQ(values<float>(net.forward(x, ctx))[0], 6.0f);
 
   ExecutionContext other({.precision = upconv::Precision::tf32});
-  EXPECT_THAT(message_of<StateError>([&] { net.forward(x, other); }), HasSubstr("is prepared for fp32"));
+  EXPECT_THAT(message_of<StateError>([&] { net.forward(x, other); }),
+              HasSubstr("is prepared for cpu in fp32"));
+}
+
+/// y = 2 x in fp32 and 3 x in tf32, times `weight`: what prepare_for computes, and for which context.
+class PerPrecision : public upconv::Module {
+ public:
+  explicit PerPrecision(bool returns_state = true) : Module("PerPrecision"), returns_state_(returns_state) {
+    weight_ = register_parameter("weight", {1});
+  }
+  upconv::TensorSpec output_spec(const upconv::TensorSpec& x) const override { return x; }
+  bool fails_in_tf32 = false;
+
+ private:
+  struct Factor : upconv::Prepared {
+    explicit Factor(float of) : value(of) {}
+    float value;
+  };
+  std::unique_ptr<const upconv::Prepared> prepare_for(ExecutionContext& ctx) const override {
+    const bool tf32 = ctx.precision() == upconv::Precision::tf32;
+    if (tf32 && fails_in_tf32) throw StateError("told to fail");
+    if (!returns_state_) return nullptr;
+    return std::make_unique<Factor>((tf32 ? 3.0f : 2.0f) * parameter(weight_).data<float>()[0]);
+  }
+  void do_forward(upconv::ConstTensorView x, upconv::TensorView y, ExecutionContext& ctx) const override {
+    y.data<float>()[0] = x.data<float>()[0] * prepared_state<Factor>(ctx).value;
+  }
+
+  bool returns_state_;
+  ParameterId weight_ = 0;
+};
+
+StateDict one_weight(float value) {
+  StateDict weights;
+  weights.insert("weight", Tensor::full({1}, value));
+  return weights;
+}
+
+TEST(ModuleTest, IsPreparedForSeveralPrecisionsAtOnce) {
+  ExecutionContext fp32, tf32({.precision = upconv::Precision::tf32});
+  PerPrecision layer;
+  const Tensor x = Tensor::full({1}, 1.0);
+  layer.load(one_weight(1.0f));
+  layer.prepare(fp32);
+  EXPECT_EQ(
+      message_of<StateError>([&] { layer.forward(x, tf32); }),
+      "PerPrecision is prepared for cpu in fp32, the context is on cpu in tf32: call prepare(ctx) with this "
+      "context");
+  layer.prepare(tf32);
+  EXPECT_EQ(values<float>(layer.forward(x, fp32))[0], 2.0f);
+  EXPECT_EQ(values<float>(layer.forward(x, tf32))[0], 3.0f);
+
+  layer.load(one_weight(10.0f));
+  EXPECT_THROW(layer.forward(x, fp32), StateError);
+  EXPECT_THROW(layer.forward(x, tf32), StateError);
+  layer.prepare(tf32);
+  EXPECT_EQ(values<float>(layer.forward(x, tf32))[0], 30.0f);
+  EXPECT_THROW(layer.forward(x, fp32), StateError);
+}
+
+TEST(ModuleTest, AFailedPrepareLeavesWhatIsPreparedForOthers) {
+  ExecutionContext fp32, tf32({.precision = upconv::Precision::tf32});
+  PerPrecision layer;
+  const Tensor x = Tensor::full({1}, 1.0);
+  layer.load(one_weight(1.0f));
+  layer.prepare(fp32);
+  layer.fails_in_tf32 = true;
+  EXPECT_THROW(layer.prepare(tf32), StateError);
+  EXPECT_EQ(values<float>(layer.forward(x, fp32))[0], 2.0f);
+  EXPECT_THROW(layer.forward(x, tf32), StateError);
+}
+
+TEST(ModuleTest, AStateThatWasNotMadeIsAnError) {
+  ExecutionContext ctx;
+  PerPrecision layer(false);
+  layer.load(one_weight(1.0f));
+  layer.prepare(ctx);
+  EXPECT_THAT(message_of<StateError>([&] { layer.forward(Tensor::full({1}, 1.0), ctx); }),
+              HasSubstr("its prepare_for returned no state"));
+}
+
+TEST(ModuleTest, AModuleThatPreparesItsMembersIsPreparedForTheLastContext) {
+  ExecutionContext fp32, tf32({.precision = upconv::Precision::tf32});
+  Net net;  // its Leaf overrides do_prepare
+  const Tensor x = Tensor::full({3}, 1.0);
+  net.load(weights_of_net(2.0));
+  net.prepare(fp32);
+  net.prepare(tf32);
+  EXPECT_EQ(values<float>(net.forward(x, tf32))[0], 3.0f);
+  EXPECT_THAT(message_of<StateError>([&] { net.forward(x, fp32); }),
+              HasSubstr("Leaf 'block' is prepared for cpu in tf32"));
 }
 
 TEST(ModuleTest, AFailedPrepareLeavesItUnprepared) {

@@ -78,6 +78,25 @@ TEST_P(Allocation, ASmallerInputAllocatesNothingEither) {
   EXPECT_EQ(test::allocation_count() - before, 0u);
 }
 
+TEST_P(Allocation, ContextsOfTwoPrecisionsKeepTheirPlans) {
+  Sequential net = network();
+  net.to(GetParam());
+  ExecutionContext fp32({.num_threads = 2}), tf32({.precision = Precision::tf32, .num_threads = 2});
+  net.initialize();
+  net.prepare(fp32);
+  const Tensor x = values({2, 2, 9, 7}, 1, GetParam());
+  Tensor y = net(x, fp32);
+  net.prepare(tf32);
+  std::size_t before = test::allocation_count();
+  net.forward_into(x, y, fp32);  // planned before the other was prepared
+  EXPECT_EQ(test::allocation_count() - before, 0u);
+  net.forward_into(x, y, tf32);
+  before = test::allocation_count();
+  net.forward_into(x, y, fp32);
+  net.forward_into(x, y, tf32);
+  EXPECT_EQ(test::allocation_count() - before, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(, Allocation, ::testing::Values(DType::f32, DType::f16, DType::bf16),
                          [](const auto& instance) { return std::string(name_of(instance.param)); });
 

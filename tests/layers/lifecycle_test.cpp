@@ -169,9 +169,57 @@ TEST(Lifecycle, AContextOfAnotherPrecisionNeedsPrepare) {
   const Tensor x = Tensor::zeros({1, 2, 3, 3});
   layer.initialize();
   layer.prepare(fp32);
-  EXPECT_THAT(text_of<StateError>([&] { layer.forward(x, tf32); }), HasSubstr("is prepared for fp32"));
+  EXPECT_THAT(text_of<StateError>([&] { layer.forward(x, tf32); }), HasSubstr("is prepared for cpu in fp32"));
   layer.prepare(tf32);
   EXPECT_NO_THROW(layer.forward(x, tf32));
+}
+
+/// Every layer that keeps something for its contexts.
+Sequential preparing_network() {
+  Sequential net;
+  net.append(Conv2d({.in_channels = 2, .out_channels = 6, .kernel_size = 3, .padding = 1}))
+      .append(BatchNorm2d({.num_features = 6}))
+      .append(PReLU({.num_parameters = 6}))
+      .append(ConvTranspose2d({.in_channels = 6, .out_channels = 3, .kernel_size = 2, .stride = 2}))
+      .append(Linear({.in_features = 10, .out_features = 4}));
+  load_values(net, 3);
+  return net;
+}
+
+TEST(Lifecycle, ANetworkIsPreparedForSeveralKindsOfContext) {
+  ExecutionContext fp32, tf32({.precision = Precision::tf32});
+  const Tensor x = values({1, 2, 4, 5}, 1);
+  Sequential alone = preparing_network();
+  alone.prepare(fp32);
+  const Tensor expected = alone(x, fp32);
+
+  Sequential net = preparing_network();
+  net.prepare(fp32);
+  static_cast<void>(net(x, fp32));
+  net.prepare(tf32);
+  const Sequential moved = std::move(net);
+  for (ExecutionContext* ctx : {&fp32, &tf32, &fp32}) {
+    const Tensor y = moved(x, *ctx);  // a CPU computes the same in both
+    EXPECT_TRUE(std::equal(y.data<float>().begin(), y.data<float>().end(), expected.data<float>().begin()));
+  }
+}
+
+TEST(Lifecycle, AnotherKernelPolicyNeedsPrepare) {
+  ExecutionContext usual;
+  ExecutionContext reference({.kernels = {{"conv_transpose2d", "cpu.reference"}}});
+  const Tensor x = Tensor::zeros({1, 2, 3, 3});
+  ConvTranspose2d layer = small_layer();
+  layer.initialize();
+  layer.prepare(reference);
+  EXPECT_NO_THROW(layer.forward(x, reference));
+  EXPECT_THAT(
+      text_of<StateError>([&] { layer.forward(x, usual); }),
+      HasSubstr(
+          "this context runs cpu.direct on n1ci2ih3iw3co3kh3kw3_s2x2_p0x0_op0x0_d1x1_g1_f32, but the weight "
+          "was packed for no kernel that packs: call prepare(ctx) with this context"));
+  layer.prepare(usual);
+  EXPECT_NO_THROW(layer.forward(x, usual));
+  EXPECT_NO_THROW(layer.forward(x, reference));  // which reads PyTorch's weight
 }
 
 TEST(Lifecycle, MovedModulesKeepTheirWeights) {
