@@ -22,4 +22,5 @@
 #include <upconv/layers/movement.h>
 #include <upconv/layers/pointwise.h>
 #include <upconv/layers/pooling.h>
+#include <upconv/layers/resizing.h>
 #include <upconv/layers/sequential.h>

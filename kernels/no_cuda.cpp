@@ -21,6 +21,9 @@ std::span<const LinearRow> linear_rows() {
 std::span<const PoolRow> pool2d_rows() {
   return {};
 }
+std::span<const ResizeRow> resize2d_rows() {
+  return {};
+}
 std::span<const StridedCopyRow> strided_copy_rows() {
   return {};
 }

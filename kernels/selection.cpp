@@ -8,9 +8,9 @@ namespace upconv::kernels {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kOperators = {"conv_transpose2d", "conv2d",         "linear",
+constexpr std::array<std::string_view, 9> kOperators = {"conv_transpose2d", "conv2d",         "linear",
                                                         "activation",       "channel_affine", "binary",
-                                                        "pool2d",           "strided_copy"};
+                                                        "pool2d",           "resize2d",       "strided_copy"};
 
 }  // namespace
 

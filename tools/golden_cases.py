@@ -488,3 +488,24 @@ def invalid_calls() -> Iterator[tuple[str, str, Callable[[], Any]]]:
            lambda: nn.PReLU(3)(z(2, 4, 5, 5)))
     yield ("prelu_unbatched", "Found parameter numbers = 3 and channel size = 5",
            lambda: nn.PReLU(3)(z(3, 5, 5)))
+    yield ("upsample_no_size", "either size or scale_factor should be defined", lambda: nn.Upsample()(z(1, 1, 2, 2)))
+    yield ("upsample_size_and_scale", "only one of size or scale_factor should be defined",
+           lambda: nn.Upsample(size=2, scale_factor=2)(z(1, 1, 2, 2)))
+    yield ("upsample_align_corners",
+           "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear",
+           lambda: nn.Upsample(size=2, align_corners=False)(z(1, 1, 2, 2)))
+    yield ("upsample_recompute", "recompute_scale_factor is not meaningful with an explicit size.",
+           lambda: nn.Upsample(size=2, recompute_scale_factor=True)(z(1, 1, 2, 2)))
+    yield ("upsample_linear", "Got 4D input, but linear mode needs 3D input",
+           lambda: nn.Upsample(size=2, mode="linear")(z(1, 1, 2, 2)))
+    yield ("upsample_trilinear", "Got 4D input, but trilinear mode needs 5D input",
+           lambda: nn.Upsample(size=2, mode="trilinear")(z(1, 1, 2, 2)))
+    yield ("upsample_unbatched", "Got 3D input, but bilinear mode needs 4D input",
+           lambda: nn.UpsamplingBilinear2d(size=2)(z(1, 2, 2)))
+    yield ("upsample_too_small",
+           "Input and output sizes should be greater than 0, but got input (H: 3, W: 4) output (H: 0, W: 1)",
+           lambda: nn.Upsample(scale_factor=0.26, mode="bicubic")(z(1, 1, 3, 4)))
+    yield ("upsample_no_channels", "Non-empty 4D data tensor expected but got a tensor with sizes [1, 0, 3, 4]",
+           lambda: nn.UpsamplingNearest2d(scale_factor=2)(z(1, 0, 3, 4)))
+    yield ("interpolate_antialias", "Anti-alias option is only supported for bilinear and bicubic modes",
+           lambda: nn.functional.interpolate(z(1, 1, 2, 2), size=2, antialias=True))

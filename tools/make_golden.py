@@ -11,6 +11,7 @@ conv_transpose2d.h5, conv2d.h5   single layers; an entry is <case>.<problem stri
 linear.h5, batch_norm2d.h5, activation.h5
                                  likewise; <case>.<tensor>, with scalar options as f64 tensors.
 arithmetic.h5, pooling.h5        functions that compute, see golden_functions.py.
+resizing.h5                      images in another size, see golden_resizing.py.
 movement.h5                      functions that move elements, see golden_movement.py.
 sequential.h5                    small nests of layers: <net>.x, <net>.y, <net>.state.<key>.
 dcgan.h5, fsrcnn.h5, decoder.h5, mlp.h5
@@ -47,6 +48,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import golden_cases  # noqa: E402
 import golden_functions  # noqa: E402
 import golden_movement  # noqa: E402
+import golden_resizing  # noqa: E402
 from export_hdf5 import export_state_dict, write_dataset  # noqa: E402
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "golden")
@@ -220,6 +222,7 @@ def main() -> int:
              "activation.h5": layer_file(golden_cases.activation()),
              "arithmetic.h5": golden_functions.arithmetic(),
              "pooling.h5": golden_functions.pooling(),
+             "resizing.h5": golden_resizing.resizing(),
              "movement.h5": golden_movement.movement(),
              "sequential.h5": layer_file(golden_cases.sequential(), "state."),
              **network_files()}

@@ -6,6 +6,7 @@
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
 #include <upconv/kernels/pool2d.h>
+#include <upconv/kernels/resize2d.h>
 #include <upconv/kernels/strided_copy.h>
 
 /// The launchers that tables.cpp makes rows of, each beside its kernel. Internal: not installed.
@@ -48,6 +49,16 @@ void launch_block(const PoolProblem& problem, const PoolOperands& operands, Exec
 Verdict supports_window(const PoolProblem& problem, const DeviceCaps& caps);
 void launch_window(const PoolProblem& problem, const PoolOperands& operands, ExecutionContext& ctx);
 }  // namespace pooling
+
+/// Images in another size.
+namespace resizing {
+Verdict supports_nearest(const ResizeProblem& problem, const DeviceCaps& caps);
+void launch_nearest(const ResizeProblem& problem, const ResizeOperands& operands, ExecutionContext& ctx);
+Verdict supports_tiles(const ResizeProblem& problem, const DeviceCaps& caps);
+void launch_tiles(const ResizeProblem& problem, const ResizeOperands& operands, ExecutionContext& ctx);
+Verdict supports_plain(const ResizeProblem& problem, const DeviceCaps& caps);
+void launch_plain(const ResizeProblem& problem, const ResizeOperands& operands, ExecutionContext& ctx);
+}  // namespace resizing
 
 /// Copies by strides.
 namespace movement {

@@ -104,6 +104,14 @@ std::span<const PoolRow> pool2d_rows() {
   return kRows;
 }
 
+std::span<const ResizeRow> resize2d_rows() {
+  static constexpr std::array kRows = {
+      ResizeRow{"cuda.nearest", resizing::supports_nearest, no_workspace, resizing::launch_nearest},
+      ResizeRow{"cuda.tiles", resizing::supports_tiles, no_workspace, resizing::launch_tiles},
+      ResizeRow{"cuda.plain", resizing::supports_plain, no_workspace, resizing::launch_plain}};
+  return kRows;
+}
+
 std::span<const StridedCopyRow> strided_copy_rows() {
   static constexpr std::array kRows = {
       StridedCopyRow{"cuda.memcpy", movement::supports_memcpy, no_workspace, movement::launch_memcpy},

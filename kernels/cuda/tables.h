@@ -8,6 +8,7 @@
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
 #include <upconv/kernels/pool2d.h>
+#include <upconv/kernels/resize2d.h>
 #include <upconv/kernels/strided_copy.h>
 
 /// CUDA's ordered kernel tables, fastest row first; all empty in a build without CUDA kernels (no_cuda.cpp).
@@ -20,6 +21,7 @@ std::span<const BinaryRow> binary_rows();
 std::span<const ChannelAffineRow> channel_affine_rows();
 std::span<const LinearRow> linear_rows();
 std::span<const PoolRow> pool2d_rows();
+std::span<const ResizeRow> resize2d_rows();
 std::span<const StridedCopyRow> strided_copy_rows();
 
 }  // namespace upconv::kernels::cuda

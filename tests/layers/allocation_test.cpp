@@ -97,6 +97,21 @@ TEST_P(Allocation, ContextsOfTwoPrecisionsKeepTheirPlans) {
   EXPECT_EQ(test::allocation_count() - before, 0u);
 }
 
+TEST_P(Allocation, ResizingAllocatesNothing) {
+  Sequential net;
+  net.append(Upsample({.scale_factor = 2}));
+  net.append(UpsamplingBilinear2d({.size = {{13, 40}}}));
+  net.append(Upsample({.scale_factor = {{0.7, 1.3}}, .mode = InterpolateMode::bicubic}));
+  net.to(GetParam());
+  ExecutionContext ctx({.num_threads = 2});
+  net.prepare(ctx);
+  const Tensor x = values({2, 3, 9, 17}, 1, GetParam());
+  Tensor y = net.forward(x, ctx);
+  const std::size_t before = test::allocation_count();
+  net.forward_into(x, y, ctx);
+  EXPECT_EQ(test::allocation_count() - before, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(, Allocation, ::testing::Values(DType::f32, DType::f16, DType::bf16),
                          [](const auto& instance) { return std::string(name_of(instance.param)); });
 

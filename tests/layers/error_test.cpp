@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <upconv/kernels/convolution.h>
+#include <upconv/tests/framework/function_network.h>
 #include <upconv/upconv.h>
 
 // Calls that PyTorch refuses are refused here, in its words: tests/golden/errors.tsv holds, for each, the key
@@ -43,6 +44,16 @@ void deconv_to_size(Size2d size) {
   layer.initialize();
   layer.prepare(ctx);
   layer.forward_to_size(Tensor::zeros({1, 1, 4, 5}), size, ctx);
+}
+
+void upsample(const UpsampleOptions& options, const Shape& x) {
+  Upsample(options).output_spec(spec(x));
+}
+
+void interpolate_antialiased_nearest() {
+  const test_network::FunctionNetwork net(
+      [](std::span<const Value> x) { return Values{interpolate(x[0], {.size = 2, .antialias = true})}; });
+  net.output_spec(spec({1, 1, 2, 2}));
 }
 
 const std::map<std::string, Refusal>& refusals() {
@@ -153,6 +164,52 @@ const std::map<std::string, Refusal>& refusals() {
         [] {
           PReLU({.num_parameters = 3}).output_spec(spec({3, 5, 5}));
         }}},
+      {"upsample_no_size",
+       {Kind::argument,
+        [] {
+          upsample({}, {1, 1, 2, 2});
+        }}},
+      {"upsample_size_and_scale",
+       {Kind::argument,
+        [] {
+          upsample({.size = 2, .scale_factor = 2}, {1, 1, 2, 2});
+        }}},
+      {"upsample_align_corners",
+       {Kind::argument,
+        [] {
+          upsample({.size = 2, .align_corners = false}, {1, 1, 2, 2});
+        }}},
+      {"upsample_recompute",
+       {Kind::argument,
+        [] {
+          upsample({.size = 2, .recompute_scale_factor = true}, {1, 1, 2, 2});
+        }}},
+      {"upsample_linear",
+       {Kind::argument,
+        [] {
+          upsample({.size = 2, .mode = InterpolateMode::linear}, {1, 1, 2, 2});
+        }}},
+      {"upsample_trilinear",
+       {Kind::argument,
+        [] {
+          upsample({.size = 2, .mode = InterpolateMode::trilinear}, {1, 1, 2, 2});
+        }}},
+      {"upsample_unbatched",
+       {Kind::shape,
+        [] {
+          UpsamplingBilinear2d({.size = 2}).output_spec(spec({1, 2, 2}));
+        }}},
+      {"upsample_too_small",
+       {Kind::shape,
+        [] {
+          upsample({.scale_factor = 0.26, .mode = InterpolateMode::bicubic}, {1, 1, 3, 4});
+        }}},
+      {"upsample_no_channels",
+       {Kind::shape,
+        [] {
+          UpsamplingNearest2d({.scale_factor = 2}).output_spec(spec({1, 0, 3, 4}));
+        }}},
+      {"interpolate_antialias", {Kind::argument, [] { interpolate_antialiased_nearest(); }}},
   };
   return kRefusals;
 }

@@ -6,10 +6,11 @@
 
 #include <upconv/kernels/binary.h>
 #include <upconv/kernels/pool2d.h>
+#include <upconv/kernels/resize2d.h>
 #include <upconv/tests/framework/function_network.h>
 #include <upconv/tests/layers/golden.h>
 
-// Arithmetic and pooling as PyTorch's: every row of every device's tables, each type.
+// Arithmetic, pooling and resizing as PyTorch's: every row of every device's tables, each type.
 
 namespace upconv::testing {
 
@@ -149,6 +150,51 @@ TEST_P(GoldenPooling, MatchesPyTorch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, GoldenPooling, ::testing::ValuesIn(targets(kernels::pool2d_rows)), target_name);
+
+class GoldenResizing : public GoldenTest<Target> {};
+
+/// The options of a case; see tools/golden_resizing.py.
+InterpolateOptions resize_options(const GoldenCase& one) {
+  const auto values = one.at("options").data<double>();
+  InterpolateOptions options;
+  if (values[0] != 0)
+    options.size = {static_cast<std::int64_t>(values[0]), static_cast<std::int64_t>(values[1])};
+  if (values[2] != 0) options.scale_factor = {values[2], values[3]};
+  for (const InterpolateMode mode : {InterpolateMode::nearest_exact, InterpolateMode::bilinear,
+                                     InterpolateMode::bicubic, InterpolateMode::area}) {
+    if (function_of(one) == name_of(mode)) options.mode = mode;
+  }
+  if (values[4] >= 0) options.align_corners = values[4] != 0;
+  if (values[5] != 0) options.recompute_scale_factor = true;
+  options.antialias = values[6] != 0;
+  return options;
+}
+
+TEST_P(GoldenResizing, MatchesPyTorch) {
+  const std::vector<GoldenCase> cases = golden_cases("resizing.h5");
+  EXPECT_GE(cases.size(), 100u);
+  int ran = 0;
+  for (const GoldenCase& one : cases) {
+    SCOPED_TRACE(one.name);
+    const InterpolateOptions options = resize_options(one);
+    const bool exact = function_of(one).starts_with("nearest");
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+      const std::optional<Tensor> y =
+          run({&one.at("x")}, dtype, "resize2d", GetParam(),
+              [&](std::span<const Value> x) { return interpolate(x[0], options); });
+      if (!y) continue;
+      ++ran;
+      const double unit = epsilon_of(dtype);
+      // Positions in images of up to 40 pixels are rounded, times differences of up to 8 between pixels.
+      EXPECT_TRUE(near(*y, one.at("y").to(dtype), [&](std::size_t, double wanted) {
+        return exact ? 0.0 : unit * std::abs(wanted) + 0x1p-15;
+      }));
+    }
+  }
+  EXPECT_GT(ran, 5);
+}
+
+INSTANTIATE_TEST_SUITE_P(, GoldenResizing, ::testing::ValuesIn(targets(kernels::resize2d_rows)), target_name);
 
 }  // namespace
 

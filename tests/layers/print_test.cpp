@@ -165,6 +165,20 @@ TEST(ToString, IsWhatPyTorchPrints) {
   }
 }
 
+// In the words of PyTorch 2: version 1.13, which wrote the file, has no quotes.
+TEST(ToString, OfUpsampleIsWhatPyTorch2Prints) {
+  const auto text = [](const Module& module) { return module.to_string({.total = false}); };
+  EXPECT_EQ(text(Upsample({.scale_factor = 2})), "Upsample(scale_factor=2.0, mode='nearest')");
+  EXPECT_EQ(text(Upsample({.scale_factor = {{1.5, 2}}, .mode = InterpolateMode::nearest_exact})),
+            "Upsample(scale_factor=(1.5, 2.0), mode='nearest-exact')");
+  EXPECT_EQ(text(Upsample({.size = {{5, 7}}, .mode = InterpolateMode::bicubic, .align_corners = true})),
+            "Upsample(size=(5, 7), mode='bicubic')");
+  EXPECT_EQ(text(Upsample({})), "Upsample(size=None, mode='nearest')");
+  EXPECT_EQ(text(UpsamplingNearest2d({.scale_factor = 2})),
+            "UpsamplingNearest2d(scale_factor=2.0, mode='nearest')");
+  EXPECT_EQ(text(UpsamplingBilinear2d({.size = 9})), "UpsamplingBilinear2d(size=9, mode='bilinear')");
+}
+
 TEST(ToString, EndsWithTheNumberOfParameters) {
   const Conv2d conv({.in_channels = 40, .out_channels = 64, .kernel_size = 3, .bias = false});
   EXPECT_EQ(conv.to_string(),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 NEED_PACKAGES = {"export_hdf5.py", "make_golden.py", "train_upscaler.py"}  # have tests of their own
-IMPORTED = {"golden_cases.py", "golden_functions.py", "golden_movement.py"}  # no programs
+IMPORTED = {"golden_cases.py", "golden_functions.py", "golden_movement.py", "golden_resizing.py"}  # no programs
 
 
 def run(script: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
