@@ -6,14 +6,18 @@
 // just written into the folder for temporary files: it lies in the page cache. "peak" is the most memory of
 // the process from the start of a load to the end of the prepare after it, beyond what it had before the
 // network was made, in sizes of the file. prepare: the same network on the CPU; and one of 100 MB of weights
-// on the CPU and, where there is one, on a GPU, in every precision. Threads: OMP_NUM_THREADS, or every core.
+// on the CPU and, where there is one, on a GPU, in every precision. pack: what rows of the CUDA table make,
+// on the CPU, of weights of 1024 channels for a Hopper GPU, which need not be there. Threads:
+// OMP_NUM_THREADS, or every core.
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <vector>
 
+#include "sampled_check.h"
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -26,6 +30,8 @@ using upconv::Device;
 using upconv::DType;
 using upconv::Precision;
 using upconv::Sequential;
+using upconv::kernels::ConvProblem;
+using upconv::kernels::ConvRow;
 
 /// Convolutions of 3x3 in layers of one width.
 struct Size {
@@ -138,6 +144,43 @@ void add_prepare(const std::string& name, Size size, DType dtype,
       ->Iterations(1);
 }
 
+/// Packs one weight for a row, and looks first which of its layouts suits it.
+void pack(benchmark::State& state, const ConvRow& row, const ConvProblem& layer,
+          const upconv::DeviceCaps& caps) {
+  const int count = upconv::ExecutionContext({.num_threads = threads()}).num_threads();
+  const upconv::Tensor weight = upconv::bench::random_normal(layer.weight_shape(), layer.dtype, 2);
+  std::vector<std::byte> packed;
+  for (auto _ : state) {
+    const int layout = row.choose_layout == nullptr ? 0 : row.choose_layout(layer, weight, count);
+    packed.resize(row.packed_bytes(layer, caps, layout));
+    row.pack(layer, layout, weight, packed.data(), count);
+  }
+  state.counters["size"] = static_cast<double>(packed.size()) / static_cast<double>(weight.spec().bytes());
+}
+
+void add_packs() {
+  const upconv::DeviceCaps hopper{.type = Device::Type::cuda,
+                                  .name = "a Hopper",
+                                  .compute_capability = 90,
+                                  .multiprocessors = 132,
+                                  .shared_memory_per_block = 227 << 10};
+  // direct_wgmma takes no more input channels than its blocks can keep the weights of.
+  for (const char* channels : {"1024", "64"}) {
+    for (const ConvRow& row : upconv::kernels::convolution_rows(Device::Type::cuda)) {
+      for (const char* type : {"f32", "tf32", "f16", "bf16"}) {
+        const auto layer = ConvProblem::parse(std::string("n1ci") + channels +
+                                              "ih8iw8co1024kh3kw3_s1x1_p1x1_zeros_d1x1_g1_" + type);
+        if (row.packed_bytes == nullptr || row.packed_bytes(layer, hopper, 0) == 0) continue;
+        const std::string name = "pack/" + std::string(row.name) + '/' + channels + "_to_1024";
+        benchmark::RegisterBenchmark(
+            name.c_str(), [layer, hopper, &row](benchmark::State& state) { pack(state, row, layer, hopper); })
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -147,6 +190,7 @@ int main(int argc, char** argv) {
         ->UseRealTime()
         ->Unit(benchmark::kMillisecond)
         ->Iterations(1);
+    add_packs();
     const upconv::ExecutionContextOptions cpu{.num_threads = threads()};
     add_prepare("cpu/529MB", kLarge, DType::f32, cpu);
     add_prepare("cpu/104MB", kSmall, DType::f32, cpu);
