@@ -8,6 +8,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/kernels/convolution.h>
+#include <upconv/kernels/cpu/parallel.h>
 #include <upconv/kernels/cpu/parallel_for.h>
 #include <upconv/kernels/operands.h>
 
@@ -55,6 +56,11 @@ PackedWeight pack(const std::vector<Packer>& packers, const ConstTensorView& wei
   return {std::move(on_device), std::move(sections)};
 }
 
+/// As many threads, up to `wanted`, as have some hundred microseconds' work each: to start one takes tens.
+int threads_for(const ConstTensorView& weight, int wanted) {
+  return cpu::worthwhile_threads(wanted, static_cast<double>(weight.numel()));
+}
+
 /// The weight on the CPU, of which `copy` holds a copy if it was elsewhere. Throws as pack_weight does.
 ConstTensorView on_host(const ConvProblem& layer, const ConstTensorView& weight, Device device,
                         Tensor& copy) {
@@ -90,10 +96,11 @@ PackedWeight pack_weight(const ConvProblem& layer, const ConstTensorView& weight
                          const ExecutionContext& ctx) {
   Tensor copy;
   const ConstTensorView host = on_host(layer, weight, ctx.device(), copy);
+  const int threads = threads_for(host, ctx.num_threads());
   std::vector<Packer> packers;
   if (const ConvRow* row = packing_row(layer, ctx.caps(), forced_kernel(layer.op(), ctx)))
-    add(packers, *row, layer, ctx.caps(), host, ctx.num_threads());
-  return pack(packers, host, ctx.device(), ctx.num_threads());
+    add(packers, *row, layer, ctx.caps(), host, threads);
+  return pack(packers, host, ctx.device(), threads);
 }
 
 PackedWeight pack_weight(const ConvProblem& layer, const ConstTensorView& weight, Device device) {
@@ -164,7 +171,8 @@ bool is_finite(const ConstTensorView& weight, int threads) {
       constexpr std::size_t kPart = 1 << 16;
       std::atomic<bool> special = false;
       cpu::parallel_for(
-          threads, static_cast<std::int64_t>((values.size() + kPart - 1) / kPart), [&](std::int64_t i) {
+          threads_for(weight, threads), static_cast<std::int64_t>((values.size() + kPart - 1) / kPart),
+          [&](std::int64_t i) {
             const std::size_t begin = static_cast<std::size_t>(i) * kPart;
             const auto* bits = reinterpret_cast<const Bits*>(values.data());
             if (has_special<Bits>({bits + begin, std::min(kPart, values.size() - begin)}, kExponent))

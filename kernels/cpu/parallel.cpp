@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <thread>
+#include <vector>
 
 #include <unistd.h>
 
@@ -41,10 +44,19 @@ int startable_threads(int wanted) {
 
 void parallel_for(int threads, std::int64_t count, const std::function<void(std::int64_t)>& body) {
   std::atomic<std::int64_t> next = 0;
-  run_parallel(static_cast<int>(std::min<std::int64_t>(threads, count)), [&](int) {
+  const auto work = [&] {
     for (std::int64_t i = next++; i < count; i = next++)
       body(i);
-  });
+  };
+  const std::int64_t others = std::min<std::int64_t>(threads, count) - 1;
+  std::vector<std::jthread> started;  // the last variable, so that they end before what they use
+  try {
+    started.reserve(static_cast<std::size_t>(std::max<std::int64_t>(others, 0)));
+    for (std::int64_t i = 0; i < others; ++i)
+      started.emplace_back(work);
+  } catch (const std::exception&) {  // the system has no more threads, or memory: fewer do the same
+  }
+  work();
 }
 
 }  // namespace upconv::kernels::cpu

@@ -90,6 +90,21 @@ TEST(Fork, AChildOfAProcessThatRanNothingIsLikeAnyOther) {
   EXPECT_EQ(status_in_child(compute), 0);
 }
 
+TEST(Fork, AServerThatPreparesBeforeItForksHasThreadsInItsChildren) {
+  if (threads_of_this_process() > 1) return;  // a test before this one ran kernels
+  ExecutionContext ctx({.num_threads = 3});
+  Sequential net;
+  net.append(Conv2d({.in_channels = 256, .out_channels = 256, .kernel_size = 3, .padding = 1}));
+  net.initialize(1);
+  net.prepare(ctx);
+  EXPECT_EQ(threads_of_this_process(), 1);
+  const auto count_threads = [&] {
+    static_cast<void>(net(Tensor::zeros({1, 256, 20, 20}), ctx));
+    return static_cast<int>(threads_of_this_process());
+  };
+  EXPECT_EQ(status_in_child(count_threads), 3);
+}
+
 }  // namespace
 
 }  // namespace upconv::testing
