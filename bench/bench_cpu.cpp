@@ -37,8 +37,7 @@ void run(benchmark::State& state, const ConvRow& row, const ConvProblem& p) {
     ys.push_back(Tensor::zeros(p.y_shape(), p.dtype));
   }
   const auto operands = [&](std::size_t i) {
-    return ConvOperands{
-        .x = xs[i], .weight = weight, .packed_weight = &packed, .bias = {}, .activation = {}, .y = ys[i]};
+    return ConvOperands{.x = xs[i], .weight = weight, .packed_weight = &packed, .epilogue = {}, .y = ys[i]};
   };
   row.launch(p, operands(0), ctx);
   try {

@@ -111,8 +111,7 @@ class Operands {
     return {.x = xs_[i],
             .weight = weight_on_gpu_,
             .packed_weight = &packed_,
-            .bias = bias_.defined() ? bias_.view() : upconv::ConstTensorView(),
-            .activation = {},
+            .epilogue = {.bias = bias_.defined() ? bias_.view() : upconv::ConstTensorView()},
             .y = ys_[i]};
   }
   /// Runs the row into NaN and checks what it wrote.

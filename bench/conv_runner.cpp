@@ -38,7 +38,7 @@ void run(char** argv) {
   const auto packed = upconv::kernels::pack_weight(problem, weight, ctx.device());
   Tensor y = Tensor::zeros(problem.y_shape());
   const upconv::kernels::ConvOperands operands{
-      .x = x, .weight = weight, .packed_weight = &packed, .bias = bias, .activation = {}, .y = y};
+      .x = x, .weight = weight, .packed_weight = &packed, .epilogue = {.bias = bias}, .y = y};
   upconv::kernels::convolution(problem, operands, "runner", ctx);
   std::ofstream(argv[6], std::ios::binary)
       .write(reinterpret_cast<const char*>(y.data<float>().data()),

@@ -41,7 +41,7 @@ class Value {
   std::int64_t size(int dim) const { return shape()[dim]; }
 
   /// A value has no elements while a network is recorded: `if (x)` cannot work.
-  operator bool() const = delete;
+  explicit operator bool() const = delete;
 
  private:
   friend class Recording;

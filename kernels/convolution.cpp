@@ -54,6 +54,7 @@ class Reader {
     if (error != std::errc{}) fail(message("expected a number after '", label, '\''));
     rest_.remove_prefix(static_cast<std::size_t>(stop - rest_.data()));
   }
+  std::string_view& rest() { return rest_; }
   void finish() const {
     if (!rest_.empty()) fail("expected the end");
   }
@@ -126,7 +127,8 @@ std::string ConvProblem::to_string() const {
       transposed ? message("op", output_pad_h, 'x', output_pad_w) : std::string(name_of(padding_mode));
   return message('n', n, "ci", ci, "ih", ih, "iw", iw, "co", co, "kh", kh, "kw", kw, "_s", stride_h, 'x',
                  stride_w, "_p", pad_h, 'x', pad_w, '_', middle, "_d", dilation_h, 'x', dilation_w, "_g",
-                 groups, '_', name_of(dtype, precision), finite_weight ? "" : "_nonfinite");
+                 groups, '_', name_of(dtype, precision), finite_weight ? "" : "_nonfinite",
+                 epilogue.to_string());
 }
 
 ConvProblem ConvProblem::parse(std::string_view text) {
@@ -163,6 +165,7 @@ ConvProblem ConvProblem::parse(std::string_view text) {
   problem.dtype = type->first;
   problem.precision = type->second;
   problem.finite_weight = !reader.take("_nonfinite");
+  problem.epilogue = EpilogueForm::take(reader.rest());
   reader.finish();
   validate(problem);
   return problem;
@@ -259,18 +262,19 @@ std::span<const ConvRow> convolution_rows(Device::Type type) {
   throw_invalid(type);
 }
 
-void convolution(const ConvProblem& problem, const ConvOperands& operands, ModuleName layer,
-                 ExecutionContext& ctx) {
+void convolution(ConvProblem problem, const ConvOperands& operands, ModuleName layer, ExecutionContext& ctx) {
   validate(problem);
+  problem.epilogue = EpilogueForm::of(operands.epilogue);
   const auto check = [&](std::string_view what, ConstTensorView view, const Shape& shape) {
     check_operand(layer, what, view, {shape, problem.dtype, ctx.device()});
   };
   check("input", operands.x, problem.x_shape());
   check("weight", operands.weight, problem.weight_shape());
-  if (operands.bias.defined()) check("bias", operands.bias, {problem.co});
   check("output", operands.y, problem.y_shape());
   check_overlap(layer, operands.x, operands.y, false);
-  check_activation(layer, operands.activation, problem.co, problem.dtype, ctx.device());
+  check_epilogue(layer, operands.epilogue, problem.co, operands.y);
+  if (operands.epilogue.residual.defined())
+    check_overlap(layer, operands.epilogue.residual, operands.y, false);
   if (operands.y.numel() == 0) return;
   const ConvRow& row = select(problem.op(), convolution_rows(ctx.device().type()), problem, ctx.caps(),
                               forced_kernel(problem.op(), ctx));

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include <upconv/framework/tensor.h>
-#include <upconv/kernels/activation.h>
+#include <upconv/kernels/epilogue.h>
 #include <upconv/kernels/packed_weight.h>
 #include <upconv/kernels/selection.h>
 
@@ -46,6 +46,7 @@ struct ConvProblem {
   /// Whether every weight is finite, as is_finite says. Some kernels multiply zeros of the padding, which is
   /// only then the same as having no product there.
   bool finite_weight = true;
+  EpilogueForm epilogue = {};  ///< What follows the sums: rows take some rungs, or all.
 
   // What follows means something if `validate` accepts the problem.
   /// Height of the output.
@@ -69,7 +70,7 @@ struct ConvProblem {
   std::string_view op() const;
   /// "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32"; an ordinary convolution has its padding mode
   /// in place of the output padding ("_zeros"), and permitted TF32 reads "_tf32". Weights that are not all
-  /// finite end it with "_nonfinite".
+  /// finite add "_nonfinite", an epilogue its rungs, as "+affine+relu".
   std::string to_string() const;
   /// The inverse of to_string. Throws: ArgumentError on any other text.
   static ConvProblem parse(std::string_view text);
@@ -92,10 +93,9 @@ struct ConvOperands {
   ConstTensorView x;       ///< [N, Ci, IH, IW]
   ConstTensorView weight;  ///< problem.weight_shape(), as PyTorch stores it.
   const PackedWeight* packed_weight =
-      nullptr;            ///< The same weight as pack_weight wrote it for this device, or null.
-  ConstTensorView bias;   ///< [Co], or not defined.
-  Activation activation;  ///< Applied after the bias; slopes [1] or [Co].
-  TensorView y;           ///< [N, Co, OH, OW]
+      nullptr;        ///< The same weight as pack_weight wrote it for this device, or null.
+  Epilogue epilogue;  ///< What is done with the sums.
+  TensorView y;       ///< [N, Co, OH, OW]
 };
 
 /// One implementation, with the weight that it packs at prepare, if it does. Of `layer` the size of the image
@@ -122,10 +122,10 @@ void check_packed(const ConvRow& row, const ConvProblem& problem, const ConvOper
 /// The ordered table of a device type; one for both kinds of convolution, which share their engine.
 std::span<const ConvRow> convolution_rows(Device::Type type);
 
-/// Checks the operands, selects a row and runs it; nothing runs if y has no elements. Throws: as validate,
-/// check_operand, check_activation and run do.
-void convolution(const ConvProblem& problem, const ConvOperands& operands, ModuleName layer,
-                 ExecutionContext& ctx);
+/// Checks the operands, selects a row and runs it; nothing runs if y has no elements. The epilogue of
+/// `problem` is that of the operands, whatever it was. Throws: as validate, check_operand, check_epilogue and
+/// run do.
+void convolution(ConvProblem problem, const ConvOperands& operands, ModuleName layer, ExecutionContext& ctx);
 
 /// Whether no element of a weight, on any device, is infinite or NaN. Looked at once, at prepare, on up to so
 /// many threads. Throws: ArgumentError if it is undefined.

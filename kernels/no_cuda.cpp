@@ -6,13 +6,10 @@ namespace upconv::kernels::cuda {
 std::span<const ConvRow> convolution_rows() {
   return {};
 }
-std::span<const ActivationRow> activation_rows() {
-  return {};
-}
 std::span<const BinaryRow> binary_rows() {
   return {};
 }
-std::span<const ChannelAffineRow> channel_affine_rows() {
+std::span<const PointwiseRow> pointwise_rows() {
   return {};
 }
 std::span<const LinearRow> linear_rows() {

@@ -8,9 +8,16 @@ namespace upconv::kernels {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kOperators = {"conv_transpose2d", "conv2d",         "linear",
-                                                        "activation",       "channel_affine", "binary",
-                                                        "pool2d",           "resize2d",       "strided_copy"};
+constexpr auto kOperators = std::to_array<std::string_view>({
+    "conv_transpose2d",
+    "conv2d",
+    "linear",
+    "pointwise",
+    "binary",
+    "pool2d",
+    "resize2d",
+    "strided_copy",
+});
 
 }  // namespace
 

@@ -3,51 +3,29 @@
 #include <cstdint>
 #include <string>
 
-#include <upconv/framework/module.h>
-#include <upconv/kernels/activation.h>
+#include <upconv/layers/pointwise_layer.h>
 
 namespace upconv {
 
-/// What the elementwise layers share. Shape: y as x, any rank. DType: f32, f16, bf16, computed in f32.
-/// Execution: deterministic; may run in place; a network joins it with a convolution before it.
-/// Throws: ShapeError, DTypeError, DeviceError; StateError if not prepared.
-class ActivationLayer : public Module {
+/// An activation as a layer.
+class ActivationLayer : public PointwiseLayer {
  public:
-  TensorSpec output_spec(const TensorSpec& x) const override;
-  std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
-  bool runs_in_place() const override { return true; }
-
-  /// The function itself, with slopes on the context's device. Throws: StateError if it has slopes and is not
-  /// prepared for the context.
-  virtual kernels::Activation activation(const ExecutionContext&) const { return {.kind = kind_}; }
-  /// False if a convolution's output channels are not the channels that this layer would see for such an
-  /// input.
-  virtual bool fits_epilogue(const Shape&) const { return true; }
+  kernels::Epilogue epilogue(const ExecutionContext&) const override { return {.first = activation_}; }
+  kernels::EpilogueForm form() const override { return {.first = activation_.kind}; }
 
  protected:
   /// A layer of this class name that applies this function.
-  ActivationLayer(std::string type_name, kernels::ActivationKind kind)
-      : Module(std::move(type_name)), kind_(kind) {}
-
-  /// Which function it applies.
-  kernels::ActivationKind kind() const { return kind_; }
+  ActivationLayer(std::string type_name, const kernels::Activation& activation)
+      : PointwiseLayer(std::move(type_name)), activation_(activation) {}
 
  private:
-  friend class PointwiseOperation;
-
-  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override { run(x, y, ctx); }
-  std::shared_ptr<const Operation> operation() const override;
-  void run(ConstTensorView x, TensorView y, ExecutionContext& ctx) const;
-  std::string_view kernel(const TensorSpec& x, const ExecutionContext& ctx) const;
-  kernels::ActivationProblem problem_for(const TensorSpec& x) const;
-
-  kernels::ActivationKind kind_;
+  kernels::Activation activation_;
 };
 
 /// max(x, 0). Source: torch.nn.ReLU.
 class ReLU : public ActivationLayer {
  public:
-  ReLU() : ActivationLayer("ReLU", kernels::ActivationKind::relu) {}
+  ReLU() : ActivationLayer("ReLU", {.kind = kernels::ActivationKind::relu}) {}
 };
 
 /// Options of LeakyReLU; names and defaults are torch.nn.LeakyReLU's.
@@ -64,7 +42,6 @@ class LeakyReLU : public ActivationLayer {
   explicit LeakyReLU(NoOptions) : LeakyReLU() {}
   /// Throws: ArgumentError on impossible options.
   explicit LeakyReLU(const LeakyReLUOptions& options);
-  kernels::Activation activation(const ExecutionContext& ctx) const override;
   std::string extra_repr() const override;
 
  private:
@@ -80,7 +57,7 @@ struct PReLUOptions {
 /// x if x >= 0, else weight * x, with one learnt slope for all, or one for each channel (dimension 1, as in
 /// PyTorch: of an unbatched image that is the height). Parameters: weight [num_parameters].
 /// Source: torch.nn.PReLU.
-class PReLU : public ActivationLayer {
+class PReLU : public PointwiseLayer {
  public:
   /// With PyTorch's defaults.
   PReLU() : PReLU(PReLUOptions{}) {}
@@ -89,9 +66,10 @@ class PReLU : public ActivationLayer {
   /// Throws: ArgumentError on impossible options.
   explicit PReLU(const PReLUOptions& options);
   TensorSpec output_spec(const TensorSpec& x) const override;
-  kernels::Activation activation(const ExecutionContext& ctx) const override;
   std::string extra_repr() const override;
-  bool fits_epilogue(const Shape& x) const override;
+  kernels::Epilogue epilogue(const ExecutionContext& ctx) const override;
+  kernels::EpilogueForm form() const override { return {.first = kernels::ActivationKind::prelu}; }
+  bool goes_by_channel() const override { return options_.num_parameters != 1; }
 
  private:
   PReLUOptions options_;
@@ -101,13 +79,13 @@ class PReLU : public ActivationLayer {
 /// 1 / (1 + exp(-x)). Source: torch.nn.Sigmoid.
 class Sigmoid : public ActivationLayer {
  public:
-  Sigmoid() : ActivationLayer("Sigmoid", kernels::ActivationKind::sigmoid) {}
+  Sigmoid() : ActivationLayer("Sigmoid", {.kind = kernels::ActivationKind::sigmoid}) {}
 };
 
 /// tanh(x). Source: torch.nn.Tanh.
 class Tanh : public ActivationLayer {
  public:
-  Tanh() : ActivationLayer("Tanh", kernels::ActivationKind::tanh) {}
+  Tanh() : ActivationLayer("Tanh", {.kind = kernels::ActivationKind::tanh}) {}
 };
 
 }  // namespace upconv

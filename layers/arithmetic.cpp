@@ -1,77 +1,33 @@
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <upconv/framework/error.h>
-#include <upconv/framework/message.h>
 #include <upconv/framework/recording.h>
-#include <upconv/kernels/binary.h>
 #include <upconv/layers/arithmetic.h>
+#include <upconv/layers/arithmetic_operation.h>
+#include <upconv/layers/pointwise_operation.h>
 
 namespace upconv {
 
 namespace {
 
-/// f(a, b) of two values, or of one and a number, which is one side of it.
-class BinaryOperation : public Operation {
- public:
-  /// No number: both operands are values.
-  BinaryOperation(kernels::BinaryKind kind, std::optional<float> number, bool number_first)
-      : kind_(kind), number_(number), number_first_(number_first) {}
-
-  std::string name() const override { return std::string(kernels::name_of(kind_)); }
-
-  TensorSpec output_spec(std::span<const TensorSpec> operands) const override {
-    for (const TensorSpec& operand : operands) {
-      if (!is_compute_dtype(operand.dtype))
-        throw DTypeError(message(name(), ": operands must be f32, f16 or bf16, got ", operand.dtype));
-      if (operand.dtype != operands[0].dtype) {
-        throw DTypeError(message(name(), ": one operand is ", operands[0].dtype, ", the other ",
-                                 operand.dtype, ": upconv does not convert by itself"));
-      }
-    }
-    try {
-      const Shape shape =
-          operands.size() == 1 ? operands[0].shape : kernels::broadcast(operands[0].shape, operands[1].shape);
-      return {shape, operands[0].dtype, operands[0].device};
-    } catch (const ShapeError& error) {
-      throw ShapeError(message(name(), ": ", error.what()));
-    }
+/// Multiplication and addition with a number are rungs of an epilogue: factor and offset of x, if it is one.
+std::optional<std::pair<float, float>> as_rung(kernels::BinaryKind kind, float number, bool number_first) {
+  switch (kind) {
+    case kernels::BinaryKind::add:
+      return std::pair(1.0f, number);
+    case kernels::BinaryKind::subtract:
+      return number_first ? std::pair(-1.0f, number) : std::pair(1.0f, -number);
+    case kernels::BinaryKind::multiply:
+      return std::pair(number, 0.0f);
+    case kernels::BinaryKind::divide:  // times the reciprocal would round twice
+    case kernels::BinaryKind::maximum:
+    case kernels::BinaryKind::minimum:
+      return {};
   }
-
-  std::string kernel(std::span<const TensorSpec> operands, const ExecutionContext& ctx) const override {
-    return std::string(kernels::select("binary", kernels::binary_rows(ctx.device().type()), problem(operands),
-                                       ctx.caps(), kernels::forced_kernel("binary", ctx))
-                           .name);
-  }
-
-  bool runs_in_place(std::size_t) const override { return true; }  // of the result's size: none is repeated
-
-  void run(std::span<const ConstTensorView> operands, TensorView y, ExecutionContext& ctx) const override {
-    const TensorSpec& first = operands[0].spec();
-    const TensorSpec specs[2] = {first, operands.back().spec()};
-    kernels::BinaryOperands values{.a = {}, .b = {}, .y = y};
-    if (number_) {
-      (number_first_ ? values.b : values.a) = operands[0];
-      values.scalar = *number_;
-    } else {
-      values.a = operands[0];
-      values.b = operands[1];
-    }
-    kernels::binary(problem({specs, operands.size()}), values, kernels::name_of(kind_), ctx);
-  }
-
- private:
-  kernels::BinaryProblem problem(std::span<const TensorSpec> operands) const {
-    const Shape scalar;
-    const Shape& a = number_ && number_first_ ? scalar : operands[0].shape;
-    const Shape& b = number_ ? (number_first_ ? operands[0].shape : scalar) : operands[1].shape;
-    return kernels::BinaryProblem::of(kind_, operands[0].dtype, a, b);
-  }
-
-  kernels::BinaryKind kind_;
-  std::optional<float> number_;
-  bool number_first_;
-};
+  return {};
+}
 
 Value record(kernels::BinaryKind kind, const Operand& a, const Operand& b) {
   if (!a.number() && !b.number()) {
@@ -81,6 +37,13 @@ Value record(kernels::BinaryKind kind, const Operand& a, const Operand& b) {
   if (a.number() && b.number()) throw ArgumentError("arithmetic on Values needs a Value, got two numbers");
   const Operand &value = a.number() ? b : a, &number = a.number() ? a : b;
   const auto factor = static_cast<float>(*number.number());
+  if (const auto rung = as_rung(kind, factor, a.number().has_value())) {
+    Ladder ladder;
+    static_cast<void>(ladder.add(rung->first, rung->second));  // an empty ladder takes every rung
+    auto operation =
+        std::make_shared<PointwiseOperation>(std::string(kernels::name_of(kind)), std::move(ladder));
+    return Recording::call(std::move(operation), {&value.value(), 1}, value.where());
+  }
   return Recording::call(std::make_shared<BinaryOperation>(kind, factor, a.number().has_value()),
                          {&value.value(), 1}, value.where());
 }

@@ -2,7 +2,6 @@
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/layers/batch_norm2d.h>
 #include <upconv/layers/image_hint.h>
 #include <upconv/layers/python_repr.h>
@@ -16,15 +15,10 @@ struct PreparedNorm : Prepared {
   Tensor shift;  // [C] f32: bias - running_mean * scale
 };
 
-kernels::ChannelAffineProblem problem_for(const TensorSpec& x) {
-  // Without elements the sizes may be such that their product is beyond 64 bits.
-  const std::int64_t inner = x.shape.numel() == 0 ? 0 : x.shape[2] * x.shape[3];
-  return {.outer = x.shape[0], .channels = x.shape[1], .inner = inner, .dtype = x.dtype};
-}
-
 }  // namespace
 
-BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& options) : Module("BatchNorm2d"), options_(options) {
+BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& options)
+    : PointwiseLayer("BatchNorm2d"), options_(options) {
   if (options.num_features < 1) {
     throw ArgumentError(message("BatchNorm2d: num_features must be positive, got ", options.num_features));
   }
@@ -59,13 +53,6 @@ TensorSpec BatchNorm2d::output_spec(const TensorSpec& x) const {
   return x;
 }
 
-std::string BatchNorm2d::explain(const TensorSpec& x, const ExecutionContext& ctx) const {
-  static_cast<void>(output_spec(x));
-  return message(display_name(), ": ",
-                 kernels::explain("channel_affine", kernels::channel_affine_rows(ctx.device().type()),
-                                  problem_for(x), ctx));
-}
-
 std::string BatchNorm2d::extra_repr() const {
   return message(options_.num_features, ", eps=", python_repr(options_.eps),
                  ", momentum=", python_repr(options_.momentum), ", affine=", python_repr(options_.affine),
@@ -92,10 +79,9 @@ std::unique_ptr<const Prepared> BatchNorm2d::prepare_for(ExecutionContext& ctx) 
   return prepared;
 }
 
-void BatchNorm2d::do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const {
+kernels::Epilogue BatchNorm2d::epilogue(const ExecutionContext& ctx) const {
   const auto& prepared = prepared_state<PreparedNorm>(ctx);
-  kernels::channel_affine(problem_for(x.spec()),
-                          {.x = x, .scale = prepared.scale, .shift = prepared.shift, .y = y}, name(), ctx);
+  return {.scale = prepared.scale, .shift = prepared.shift};
 }
 
 }  // namespace upconv

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include <upconv/framework/module.h>
+#include <upconv/layers/pointwise_layer.h>
 
 namespace upconv {
 
@@ -22,19 +22,19 @@ struct BatchNorm2dOptions {
 /// autocast, since variances leave the range of f16. Execution: deterministic; may run in place. Throws:
 /// ArgumentError on impossible options; ShapeError, DTypeError, DeviceError; StateError if not prepared.
 /// Source: torch.nn.BatchNorm2d in eval mode.
-class BatchNorm2d : public Module {
+class BatchNorm2d : public PointwiseLayer {
  public:
   /// Throws: ArgumentError on impossible options.
   explicit BatchNorm2d(const BatchNorm2dOptions& options);
 
   TensorSpec output_spec(const TensorSpec& x) const override;
-  std::string explain(const TensorSpec& x, const ExecutionContext& ctx) const override;
   std::string extra_repr() const override;
-  bool runs_in_place() const override { return true; }
+  kernels::Epilogue epilogue(const ExecutionContext& ctx) const override;
+  kernels::EpilogueForm form() const override { return {.affine = true}; }
+  bool goes_by_channel() const override { return true; }
 
  private:
   std::unique_ptr<const Prepared> prepare_for(ExecutionContext& ctx) const override;
-  void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override;
 
   BatchNorm2dOptions options_;
   ParameterId weight_ = 0;

@@ -122,33 +122,42 @@ std::shared_ptr<const Operation> ConvolutionLayer::operation() const {
   return std::make_shared<ConvolutionOperation>(*this);
 }
 
-std::string_view ConvolutionLayer::kernel(const TensorSpec& x, const ExecutionContext& ctx) const {
-  const kernels::ConvProblem problem = for_context(problem_for(x), ctx);
+const kernels::ConvRow& ConvolutionLayer::row(const TensorSpec& x, const kernels::EpilogueForm& epilogue,
+                                              const ExecutionContext& ctx) const {
+  kernels::ConvProblem problem = for_context(problem_for(x), ctx);
+  problem.epilogue = epilogue;
   return kernels::select(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx.caps(),
-                         kernels::forced_kernel(problem.op(), ctx))
-      .name;
+                         kernels::forced_kernel(problem.op(), ctx));
+}
+
+kernels::Verdict ConvolutionLayer::takes(const kernels::ConvRow& row, const TensorSpec& x,
+                                         const kernels::EpilogueForm& epilogue,
+                                         const ExecutionContext& ctx) const {
+  kernels::ConvProblem problem = for_context(problem_for(x), ctx);
+  problem.epilogue = epilogue;
+  return row.supports(problem, ctx.caps());
 }
 
 void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::Activation& activation,
                                               TensorView y, ExecutionContext& ctx) const {
   check_input(x, ctx);
   check_forward(x, y, output_spec(x.spec()));
-  run(x, activation, y, ctx);
+  run(x, {.first = activation}, y, ctx);
 }
 
-void ConvolutionLayer::run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
+void ConvolutionLayer::run(ConstTensorView x, const kernels::Epilogue& epilogue, TensorView y,
                            ExecutionContext& ctx) const {
-  run(problem_for(x.spec()), x, activation, y, ctx);
+  run(problem_for(x.spec()), x, epilogue, y, ctx);
 }
 
-void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x,
-                           const kernels::Activation& activation, TensorView y, ExecutionContext& ctx) const {
+void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x, kernels::Epilogue epilogue,
+                           TensorView y, ExecutionContext& ctx) const {
   problem = for_context(problem, ctx);
+  if (has_bias_) epilogue.bias = device_parameter(bias_, ctx);
   const kernels::ConvOperands operands{.x = x.reshape(problem.x_shape()),
                                        .weight = device_parameter(weight_, ctx),
                                        .packed_weight = &prepared_state<PreparedConvolution>(ctx).weight,
-                                       .bias = has_bias_ ? device_parameter(bias_, ctx) : ConstTensorView(),
-                                       .activation = activation,
+                                       .epilogue = epilogue,
                                        .y = y.reshape(problem.y_shape())};
   kernels::convolution(problem, operands, name(), ctx);
 }

@@ -19,7 +19,7 @@ class ConvolutionLayer : public Module {
   std::string extra_repr() const override;
 
   /// As forward_into, with an elementwise function applied to y on the way out; costs no extra pass over
-  /// memory. Throws: as forward_into, and as kernels::check_activation for `activation`.
+  /// memory. Throws: as forward_into, and as kernels::check_epilogue for `activation`.
   void forward_activated_into(ConstTensorView x, const kernels::Activation& activation, TensorView y,
                               ExecutionContext& ctx) const;
 
@@ -35,8 +35,8 @@ class ConvolutionLayer : public Module {
   /// The output of `problem`, batched or not as `x` is.
   static TensorSpec spec_of(const kernels::ConvProblem& problem, const TensorSpec& x);
   /// Runs a checked problem on checked operands.
-  void run(kernels::ConvProblem problem, ConstTensorView x, const kernels::Activation& activation,
-           TensorView y, ExecutionContext& ctx) const;
+  void run(kernels::ConvProblem problem, ConstTensorView x, kernels::Epilogue epilogue, TensorView y,
+           ExecutionContext& ctx) const;
 
  private:
   friend class ConvolutionOperation;
@@ -47,14 +47,17 @@ class ConvolutionLayer : public Module {
     run(x, {}, y, ctx);
   }
   std::shared_ptr<const Operation> operation() const override;
-  /// As forward_activated_into, on operands that are checked.
-  void run(ConstTensorView x, const kernels::Activation& activation, TensorView y,
-           ExecutionContext& ctx) const;
+  /// With an epilogue, to which the layer adds its bias, on operands that are checked.
+  void run(ConstTensorView x, const kernels::Epilogue& epilogue, TensorView y, ExecutionContext& ctx) const;
+  /// Row of the kernel table that would run for an input like `x` with such an epilogue.
+  const kernels::ConvRow& row(const TensorSpec& x, const kernels::EpilogueForm& epilogue,
+                              const ExecutionContext& ctx) const;
+  /// Whether `row` can compute the layer with this epilogue.
+  kernels::Verdict takes(const kernels::ConvRow& row, const TensorSpec& x,
+                         const kernels::EpilogueForm& epilogue, const ExecutionContext& ctx) const;
   /// The problem for contexts like this one: in its precision, and with what `prepare` found out about the
   /// weight.
   kernels::ConvProblem for_context(kernels::ConvProblem problem, const ExecutionContext& ctx) const;
-  /// Row of the kernel table that would run for an input like `x`.
-  std::string_view kernel(const TensorSpec& x, const ExecutionContext& ctx) const;
 
   kernels::ConvProblem layer_;
   bool has_bias_;

@@ -4,18 +4,21 @@
 #include <string>
 
 #include <upconv/framework/operation.h>
-#include <upconv/layers/activation.h>
+#include <upconv/layers/ladder.h>
 
 namespace upconv {
 
-/// An activation as a step of a network: a layer's, or a function's. A convolution before it takes it over.
-/// Internal: not installed.
+/// The pointwise kernel's problem for an input like `x`.
+kernels::PointwiseProblem pointwise_problem(const TensorSpec& x, const kernels::EpilogueForm& form);
+
+/// Calls that compute element by element, as one step of a network. Operands: x, then the residual if there
+/// is one. A step with an epilogue just before takes them over. Internal: not installed.
 class PointwiseOperation : public Operation {
  public:
-  explicit PointwiseOperation(const ActivationLayer& layer) : layer_(&layer) {}
-  /// A function without parameters; `layer` says which, and needs no preparing.
-  explicit PointwiseOperation(std::shared_ptr<const ActivationLayer> layer, std::string name)
-      : layer_(layer.get()), function_(std::move(layer)), name_(std::move(name)) {}
+  /// A layer.
+  explicit PointwiseOperation(const PointwiseLayer& layer);
+  /// A function: what `ladder` does, under the function's name.
+  PointwiseOperation(std::string name, Ladder ladder) : name_(std::move(name)), ladder_(std::move(ladder)) {}
 
   const void* family() const override { return &kFamily; }
   /// `operation` as one of this class, or null.
@@ -23,31 +26,22 @@ class PointwiseOperation : public Operation {
     return operation.family() == &kFamily ? static_cast<const PointwiseOperation*>(&operation) : nullptr;
   }
 
-  std::string name() const override { return function_ == nullptr ? layer_->display_name() : name_; }
-  TensorSpec output_spec(std::span<const TensorSpec> operands) const override {
-    return layer_->output_spec(operands[0]);
-  }
-  std::string kernel(std::span<const TensorSpec> operands, const ExecutionContext& ctx) const override {
-    return std::string(layer_->kernel(operands[0], ctx));
-  }
+  std::string name() const override { return name_; }
+  TensorSpec output_spec(std::span<const TensorSpec> operands) const override;
+  std::string kernel(std::span<const TensorSpec> operands, const ExecutionContext& ctx) const override;
   bool runs_in_place(std::size_t) const override { return true; }
-  void run(std::span<const ConstTensorView> operands, TensorView y, ExecutionContext& ctx) const override {
-    check_prepared(ctx);
-    layer_->run(operands[0], y, ctx);
-  }
+  void run(std::span<const ConstTensorView> operands, TensorView y, ExecutionContext& ctx) const override;
+  Fusion fuse(const Operation& next, std::size_t operand, std::span<const TensorSpec> operands,
+              const ExecutionContext& ctx) const override;
 
-  void check_prepared(const ExecutionContext& ctx) const {
-    if (function_ == nullptr) layer_->check_prepared(ctx);
-  }
-  kernels::Activation activation(const ExecutionContext& ctx) const { return layer_->activation(ctx); }
-  bool fits_epilogue(const Shape& x) const { return layer_->fits_epilogue(x); }
+  const Ladder& ladder() const { return ladder_; }  ///< What it computes.
 
  private:
   static constexpr char kFamily = 0;
 
-  const ActivationLayer* layer_;
-  std::shared_ptr<const ActivationLayer> function_;  // if it is one
+  const PointwiseLayer* layer_ = nullptr;  // if it is one alone
   std::string name_;
+  Ladder ladder_;
 };
 
 }  // namespace upconv

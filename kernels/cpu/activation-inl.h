@@ -1,4 +1,4 @@
-// The elementwise functions, on vectors of f32: for the activation operator and the convolution's epilogue.
+// The elementwise functions, on vectors of f32.
 // sigmoid and tanh are within 3 units in the last place of the exact value. NaN stays NaN.
 #if defined(UPCONV_KERNELS_CPU_ACTIVATION_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef UPCONV_KERNELS_CPU_ACTIVATION_INL_H
@@ -9,7 +9,7 @@
 
 #include <hwy/highway.h>
 
-#include <upconv/kernels/activation.h>
+#include <upconv/kernels/activation_kind.h>
 #include <upconv/kernels/cpu/convert-inl.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -65,9 +65,9 @@ HWY_INLINE VF tanh(VF x) {
   return hn::IfThenElse(hn::IsNaN(x), x, value);
 }
 
-/// `slope` is leaky_relu's and prelu's factor unless x > 0.
+/// The function of x, with the parameters a and b.
 template <ActivationKind kKind>
-HWY_INLINE VF activate(VF x, VF slope) {
+HWY_INLINE VF activate(VF x, VF a, [[maybe_unused]] VF b) {
   const VF zero = hn::Zero(F32());
   switch (kKind) {
     case ActivationKind::none:
@@ -76,7 +76,7 @@ HWY_INLINE VF activate(VF x, VF slope) {
       return hn::IfThenElse(hn::Lt(x, zero), zero, x);
     case ActivationKind::leaky_relu:
     case ActivationKind::prelu:  // PyTorch's condition: zero times an infinite slope is NaN
-      return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(x, slope));
+      return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(x, a));
     case ActivationKind::sigmoid:
       return sigmoid(x);
     case ActivationKind::tanh:
@@ -102,14 +102,6 @@ HWY_INLINE void with_activation(ActivationKind kind, const Body& body) {
     case ActivationKind::none:
       return body.template operator()<ActivationKind::none>();
   }
-}
-
-/// The factor unless x > 0, in channel c.
-template <class T>
-HWY_INLINE float slope_of(const Activation& activation, std::int64_t c) {
-  if (activation.kind != ActivationKind::prelu) return activation.negative_slope;
-  const T* slopes = static_cast<const T*>(activation.slopes.raw());
-  return static_cast<float>(slopes[activation.slopes.numel() == 1 ? 0 : c]);
 }
 
 }  // namespace HWY_NAMESPACE

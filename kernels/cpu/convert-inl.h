@@ -109,8 +109,8 @@ HWY_INLINE void store_some(VF value, T* to, std::size_t count) {
 
 /// y[i] = f(x[i]), a vector at a time; x and y may be the same memory. The last, short vector is computed as
 /// the others are.
-template <class T, class Fn>
-HWY_INLINE void transform(const T* x, std::int64_t count, T* y, const Fn& f) {
+template <class X, class T, class Fn>
+HWY_INLINE void transform(const X* x, std::int64_t count, T* y, const Fn& f) {
   const auto step = static_cast<std::int64_t>(lanes());
   std::int64_t i = 0;
   for (; i + step <= count; i += step)

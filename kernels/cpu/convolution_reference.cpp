@@ -3,6 +3,7 @@
 #include <span>
 
 #include <upconv/kernels/cpu/convolution_reference.h>
+#include <upconv/kernels/cpu/epilogue_reference.h>
 
 namespace upconv::kernels::cpu::reference {
 
@@ -62,29 +63,6 @@ void gather_plane(const ConvProblem& p, const T* x, const T* w, std::span<double
   }
 }
 
-double activate(const Activation& activation, double value, double slope) {
-  switch (activation.kind) {
-    case ActivationKind::none:
-      return value;
-    case ActivationKind::relu:
-      return value > 0 || std::isnan(value) ? value : 0.0;
-    case ActivationKind::leaky_relu:
-      return value > 0 ? value : value * static_cast<double>(activation.negative_slope);
-    case ActivationKind::prelu:
-      return value > 0 ? value : value * slope;
-    case ActivationKind::sigmoid:
-      return 1.0 / (1.0 + std::exp(-value));
-    case ActivationKind::tanh:
-      return std::tanh(value);
-  }
-  return value;
-}
-
-template <class T>
-T round_to(double value) {
-  return static_cast<T>(static_cast<float>(value));
-}
-
 template <class T>
 void compute(const ConvProblem& p, const ConvOperands& operands, std::span<double> plane) {
   const std::span<const T> x = operands.x.data<T>();
@@ -92,7 +70,6 @@ void compute(const ConvProblem& p, const ConvOperands& operands, std::span<doubl
   const std::span<T> y = operands.y.data<T>();
   const std::int64_t ci_group = p.ci_per_group(), co_group = p.co_per_group();
   const std::int64_t taps = p.kh * p.kw, in_pixels = p.ih * p.iw, out_pixels = p.oh() * p.ow();
-  const Activation& activation = operands.activation;
   for (std::int64_t n = 0; n < p.n; ++n) {
     for (std::int64_t co = 0; co < p.co; ++co) {
       std::ranges::fill(plane, 0.0);
@@ -106,14 +83,9 @@ void compute(const ConvProblem& p, const ConvOperands& operands, std::span<doubl
           gather_plane(p, x_plane, &w[(co * ci_group + c) * taps], plane);
         }
       }
-      const double bias = operands.bias.defined() ? static_cast<double>(operands.bias.data<T>()[co]) : 0.0;
-      double slope = 0.0;
-      if (activation.kind == ActivationKind::prelu) {
-        slope = static_cast<double>(activation.slopes.data<T>()[activation.slopes.numel() == 1 ? 0 : co]);
-      }
-      for (std::int64_t i = 0; i < out_pixels; ++i) {
-        y[(n * p.co + co) * out_pixels + i] = round_to<T>(activate(activation, plane[i] + bias, slope));
-      }
+      const std::int64_t first = (n * p.co + co) * out_pixels;
+      for (std::int64_t i = 0; i < out_pixels; ++i)
+        y[first + i] = finish_reference<T>(operands.epilogue, plane[i], co, first + i);
     }
   }
 }

@@ -1,5 +1,5 @@
 // The epilogue of the direct convolution: takes sums from the tile of y, interleaves the phases of a row,
-// adds the bias, applies the activation, converts to the tensor's type and stores.
+// applies the epilogue and stores.
 #if defined(UPCONV_KERNELS_CPU_CONVOLUTION_STORE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef UPCONV_KERNELS_CPU_CONVOLUTION_STORE_INL_H
 #undef UPCONV_KERNELS_CPU_CONVOLUTION_STORE_INL_H
@@ -11,39 +11,12 @@
 
 #include <hwy/highway.h>
 
-#include <upconv/kernels/cpu/activation-inl.h>
 #include <upconv/kernels/cpu/convolution_plan.h>
+#include <upconv/kernels/cpu/epilogue-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace upconv::kernels::cpu {
 namespace HWY_NAMESPACE {
-
-/// y[i] = activation(sums[i] + bias) for i < count; may read sums up to a vector further. `stream`: past the
-/// caches.
-template <class T>
-HWY_INLINE void finish_run(const float* sums, std::int64_t count, float bias, ActivationKind kind,
-                           bool stream, float slope, T* y) {
-  const F32 d;
-  const auto step = static_cast<std::int64_t>(hn::Lanes(d));
-  const VF bias_vector = hn::Set(d, bias), slope_vector = hn::Set(d, slope);
-  with_activation(kind, [&]<ActivationKind kKind>() HWY_ATTR {
-    std::int64_t i = 0;
-    if constexpr (std::is_same_v<T, float>) {
-      const auto misalignment =
-          reinterpret_cast<std::uintptr_t>(y) / sizeof(float) % static_cast<std::size_t>(step);
-      if (stream && misalignment == 0) {
-        for (; i + step <= count; i += step)
-          hn::Stream(activate<kKind>(hn::Add(hn::LoadU(d, sums + i), bias_vector), slope_vector), d, y + i);
-      }
-    }
-    for (; i + step <= count; i += step)
-      store_f32(activate<kKind>(hn::Add(hn::LoadU(d, sums + i), bias_vector), slope_vector), y + i);
-    if (i < count) {
-      const VF last = activate<kKind>(hn::Add(hn::LoadU(d, sums + i), bias_vector), slope_vector);
-      store_some(last, y + i, static_cast<std::size_t>(count - i));
-    }
-  });
-}
 
 /// line[i * phases + f] = sums[f * phase_step + i] for i < count; may write a vector of each phase further.
 HWY_INLINE void interleave(const float* sums, std::int64_t phase_step, std::int64_t phases,
@@ -86,20 +59,16 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
   const std::int64_t first_co = block * plan.layout.channels;
   const std::int64_t channels = std::min(plan.layout.channels, p.co_per_group() - first_co);
   T* y = static_cast<T*>(operands.y.raw());
-  const T* biases = operands.bias.defined() ? static_cast<const T*>(operands.bias.raw()) : nullptr;
+  const Epilogue& epilogue = operands.epilogue;
+  const T* residual = epilogue.residual.defined() ? static_cast<const T*>(epilogue.residual.raw()) : nullptr;
   // The tile's outputs of a row, phases interleaved, are [first, first + cols * phases), less what is
   // cropped.
   const std::int64_t first = w.output(tile.col0, 0);
   const std::int64_t count = std::min(tile.cols * phases, ow - first);
   for (std::int64_t lane = 0; lane < channels; ++lane) {
     const std::int64_t co = tile.group * p.co_per_group() + first_co + lane;
-    const float bias = biases ? static_cast<float>(biases[co]) : 0.0f;
-    const float slope =
-        operands.activation.kind == ActivationKind::none ? 0.0f : slope_of<T>(operands.activation, co);
+    const ChannelEpilogue channel = channel_epilogue<T>(epilogue, co);
     const float* channel_sums = sums + lane * lane_step;
-    const auto finish = [&](const float* from, std::int64_t run, T* to) HWY_ATTR {
-      finish_run(from, run, bias, operands.activation.kind, plan.streams, slope, to);
-    };
     for (std::int64_t row = 0; row < tile.rows; ++row) {
       const std::int64_t out_row = h.output(tile.row0 + row, phase_h);
       if (out_row >= oh) continue;
@@ -107,10 +76,17 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
         for (std::int64_t f = 0; f < phases; ++f) {
           const std::int64_t out_col = first + f;
           if (out_col >= ow) continue;
+          const auto at = [&](std::int64_t n) {
+            return (((tile.n0 + n) * p.co + co) * oh + out_row) * ow + out_col;
+          };
           T* const column = reinterpret_cast<T*>(line);  // [image]
-          finish(channel_sums + f * phase_step, tile.images, column);
+          if (residual != nullptr) {
+            for (std::int64_t n = 0; n < tile.images; ++n)
+              column[n] = residual[at(n)];
+          }
+          finish_run<true>(channel, channel_sums + f * phase_step, tile.images, column, false, column);
           for (std::int64_t n = 0; n < tile.images; ++n)
-            y[(((tile.n0 + n) * p.co + co) * oh + out_row) * ow + out_col] = column[n];
+            y[at(n)] = column[n];
         }
         continue;
       }
@@ -120,7 +96,9 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
           interleave(from, phase_step, phases, tile.cols, line);
           from = line;
         }
-        finish(from, count, y + (((tile.n0 + n) * p.co + co) * oh + out_row) * ow + first);
+        const std::int64_t at = (((tile.n0 + n) * p.co + co) * oh + out_row) * ow + first;
+        finish_run<true>(channel, from, count, residual == nullptr ? nullptr : residual + at, plan.streams,
+                         y + at);
       }
     }
   }

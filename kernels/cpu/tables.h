@@ -2,11 +2,10 @@
 
 #include <span>
 
-#include <upconv/kernels/activation.h>
 #include <upconv/kernels/binary.h>
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 #include <upconv/kernels/pool2d.h>
 #include <upconv/kernels/resize2d.h>
 #include <upconv/kernels/strided_copy.h>
@@ -15,9 +14,8 @@
 namespace upconv::kernels::cpu {
 
 std::span<const ConvRow> convolution_rows();
-std::span<const ActivationRow> activation_rows();
 std::span<const BinaryRow> binary_rows();
-std::span<const ChannelAffineRow> channel_affine_rows();
+std::span<const PointwiseRow> pointwise_rows();
 std::span<const LinearRow> linear_rows();
 std::span<const PoolRow> pool2d_rows();
 std::span<const ResizeRow> resize2d_rows();

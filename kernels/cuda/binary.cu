@@ -60,14 +60,11 @@ void launch_packs(const BinaryProblem& p, const BinaryOperands& operands, Execut
     arguments.a_strides[dim] = p.a_strides[dim];
     arguments.b_strides[dim] = p.b_strides[dim];
   }
-  constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8;
   const std::int64_t packs = p.count() / V;
-  const std::int64_t blocks = std::min<std::int64_t>(
-      (packs + kThreads - 1) / kThreads, std::int64_t{ctx.caps().multiprocessors} * kBlocksPerMultiprocessor);
   const auto launch = [&]<class Index>(std::type_identity<Index>) {
-    launch_kernel(device::binary<T, V, Index>, blocks, kThreads, ctx, static_cast<const T*>(operands.a.raw()),
-                  static_cast<const T*>(operands.b.raw()), static_cast<T*>(operands.y.raw()),
-                  static_cast<Index>(packs), arguments);
+    launch_grid_stride(device::binary<T, V, Index>, packs, ctx, static_cast<const T*>(operands.a.raw()),
+                       static_cast<const T*>(operands.b.raw()), static_cast<T*>(operands.y.raw()),
+                       static_cast<Index>(packs), arguments);
   };
   packs < kFewestFor64Bits ? launch(std::type_identity<std::uint32_t>{})
                            : launch(std::type_identity<std::uint64_t>{});

@@ -8,7 +8,7 @@
 #include <cublasLt.h>
 
 #include <upconv/framework/context.h>
-#include <upconv/kernels/activation.h>
+#include <upconv/kernels/epilogue.h>
 
 /// Matrix products through cuBLASLt. Internal: not installed.
 namespace upconv::kernels::cuda {
@@ -66,16 +66,17 @@ class CublasLt {
 /// What becomes of a product's f32 sums, [rows][columns] on the GPU, at most 2^30 of them.
 struct FinishedProduct {
   const float* sums = nullptr;
-  void* y = nullptr;  ///< Rows `pitch` elements apart.
+  void* y = nullptr;  ///< The whole output, as the epilogue's residual is.
+  std::int64_t first =
+      0;  ///< Of its elements the one that the first sum gives; rows are `pitch` elements apart.
   std::int64_t rows = 1, columns = 1, pitch = 1;
   std::int64_t channels = 1;       ///< A row is of channel row % channels,
   bool channel_is_column = false;  ///< or a column is a channel.
-  const void* bias = nullptr;      ///< [channels] of y's type, or null.
-  Activation activation = {};
-  DType dtype = DType::f16;  ///< Of y.
+  Epilogue epilogue = {};          ///< What is done with the sums.
+  DType dtype = DType::f16;        ///< Of y.
 };
 
-/// y = activation(sums + bias) in f32, rounded once. Throws: CudaError.
+/// y = epilogue(sums) in f32, rounded once. Throws: CudaError.
 void finish_product(const FinishedProduct& product, ExecutionContext& ctx);
 
 }  // namespace upconv::kernels::cuda

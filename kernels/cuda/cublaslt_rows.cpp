@@ -133,13 +133,14 @@ void launch(const LinearProblem& p, const LinearOperands& operands, ExecutionCon
     matrices.b = element(operands.x.raw(), p.dtype, row * p.in_features);
     cublas.multiply(product, matrices, ctx);
     finish_product({.sums = sums,
-                    .y = element(operands.y.raw(), p.dtype, row * p.out_features),
+                    .y = operands.y.raw(),
+                    .first = row * p.out_features,
                     .rows = product.n,
                     .columns = p.out_features,
                     .pitch = p.out_features,
                     .channels = p.out_features,
                     .channel_is_column = true,
-                    .bias = operands.bias.raw(),
+                    .epilogue = {.bias = operands.bias},
                     .dtype = p.dtype},
                    ctx);
   }
@@ -182,13 +183,13 @@ void launch_finished(const ConvProblem& p, const ConvOperands& operands, Executi
                                       .d = sums},
                                      ctx);
       finish_product({.sums = sums,
-                      .y = element(operands.y.raw(), p.dtype, n * p.co * pixels + pixel),
+                      .y = operands.y.raw(),
+                      .first = n * p.co * pixels + pixel,
                       .rows = product.batch * p.co,
                       .columns = product.m,
                       .pitch = pixels,
                       .channels = p.co,
-                      .bias = operands.bias.defined() ? operands.bias.raw() : nullptr,
-                      .activation = operands.activation,
+                      .epilogue = operands.epilogue,
                       .dtype = p.dtype},
                      ctx);
     }
@@ -198,23 +199,16 @@ void launch_finished(const ConvProblem& p, const ConvOperands& operands, Executi
 }  // namespace
 
 void launch(const ConvProblem& p, const ConvOperands& operands, ExecutionContext& ctx) {
-  const bool bias = operands.bias.defined(), activated = operands.activation.kind != ActivationKind::none;
-  if (p.dtype != DType::f32 && (bias || activated)) return launch_finished(p, operands, ctx);
-  if (bias) elementwise::fill_channels(operands.bias, operands.y, ctx);
-  MatrixProduct product = product_of(p);
-  if (bias) product.addend = MatrixProduct::Addend::d;
+  const EpilogueForm form = EpilogueForm::of(operands.epilogue);
+  const bool finished = operands.epilogue.bias.defined() || form != EpilogueForm{};
+  if (p.dtype != DType::f32 && finished) return launch_finished(p, operands, ctx);
   ctx.state<CublasLt>().multiply(
-      product, {.a = operands.x.raw(), .b = operands.weight.raw(), .vector = nullptr, .d = operands.y.raw()},
-      ctx);
-  if (!activated) return;
-  const ActivationProblem after{
-      .kind = operands.activation.kind,
-      .outer = p.n,
-      .channels = p.co,
-      .inner = p.ih * p.iw,
-      .slopes = operands.activation.slopes.defined() ? operands.activation.slopes.numel() : 1,
-      .dtype = p.dtype};
-  elementwise::launch(after, {.x = operands.y, .activation = operands.activation, .y = operands.y}, ctx);
+      product_of(p),
+      {.a = operands.x.raw(), .b = operands.weight.raw(), .vector = nullptr, .d = operands.y.raw()}, ctx);
+  if (!finished) return;
+  elementwise::launch(
+      PointwiseProblem{.outer = p.n, .channels = p.co, .inner = p.ih * p.iw, .dtype = p.dtype, .form = form},
+      {.x = operands.y, .epilogue = operands.epilogue, .y = operands.y}, ctx);
 }
 
 }  // namespace upconv::kernels::cuda::cublaslt

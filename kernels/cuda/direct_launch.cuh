@@ -15,6 +15,7 @@
 #include <upconv/kernels/cuda/device/direct_mainloop.cuh>
 #include <upconv/kernels/cuda/direct_layer.h>
 #include <upconv/kernels/cuda/direct_wgmma.h>
+#include <upconv/kernels/cuda/epilogue.h>
 #include <upconv/kernels/cuda/launch.h>
 
 /// How a direct convolution is laid over a GPU, and its launch. For the .cu file of each mode.
@@ -66,8 +67,12 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   launch.shared_bytes = Shared::bytes(p.stages, p.steps);
 
   align<Traits>(p);
-  p.vectors =
-      p.ow % Traits::kRun == 0 && reinterpret_cast<std::uintptr_t>(p.y) % (Traits::kRun * kElement) == 0;
+  const auto in_vectors = [&](const void* rows) {
+    return p.ow % Traits::kRun == 0 &&
+           reinterpret_cast<std::uintptr_t>(rows) % (Traits::kRun * kElement) == 0;
+  };
+  p.vectors = in_vectors(p.y);
+  p.residual_vectors = in_vectors(p.epilogue.residual);
 
   // As many row ranges as make the busiest worker's rows, those computed twice included, fewest. To begin and
   // end an item costs it about two rows.
@@ -211,7 +216,6 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, const unsi
       .x = operands.x.raw(),
       .weights = weights,
       .weight_exponents = reinterpret_cast<const int*>(weights + packing->exponents_offset()),
-      .bias = operands.bias.defined() ? operands.bias.raw() : nullptr,
       .y = operands.y.raw(),
       .n = static_cast<int>(problem.n),
       .groups = packing->groups,
@@ -225,7 +229,7 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, const unsi
       .lead_h = static_cast<int>(problem.transposed ? problem.kh - 1 - problem.pad_h : problem.pad_h) +
                 packing->empty_slots(),
       .lead_w = static_cast<int>(problem.transposed ? problem.kw - 1 - problem.pad_w : problem.pad_w),
-      .activation = device_activation<void>(operands.activation),
+      .epilogue = device_epilogue(operands.epilogue),
       .plain_weight = static_cast<const float*>(operands.weight.raw()),
       .transposed = problem.transposed};
   constexpr int kTiles = static_cast<int>(kDirectTiles<kMode>.size());

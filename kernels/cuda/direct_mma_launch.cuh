@@ -10,6 +10,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/kernels/cuda/device/mma_mainloop.cuh>
 #include <upconv/kernels/cuda/direct_mma.h>
+#include <upconv/kernels/cuda/epilogue.h>
 #include <upconv/kernels/cuda/launch.h>
 
 /// How a direct convolution on mma.sync is laid over a GPU, and its launch. For the .cu file of each mode.
@@ -29,7 +30,8 @@ void launch_tile(device::MmaArguments<T> p, std::int64_t n, ExecutionContext& ct
   };
   p.pairs = p.iw % 2 == 0 && is_aligned(p.x, 4);
   for (p.stored = Traits::kVector; p.stored > 1; p.stored = p.stored > 2 ? 2 : 1) {
-    if (p.ow % p.stored == 0 && is_aligned(p.y, static_cast<std::uintptr_t>(p.stored) * sizeof(T))) break;
+    const auto bytes = static_cast<std::uintptr_t>(p.stored) * sizeof(T);
+    if (p.ow % p.stored == 0 && is_aligned(p.y, bytes) && is_aligned(p.epilogue.residual, bytes)) break;
   }
   const std::int64_t blocks = n * p.tiles_h * p.tiles_w * p.groups * p.co_tiles;
   const int shared_bytes = Shared::bytes(p.kh, p.step_rows, p.kw);
@@ -67,9 +69,8 @@ void launch(const ConvProblem& problem, const ConvOperands& operands, ExecutionC
       .x = static_cast<const T*>(operands.x.raw()),
       .weights = weights,
       .exponents = reinterpret_cast<const std::int32_t*>(weights + packing.exponents_offset()),
-      .bias = operands.bias.defined() ? static_cast<const T*>(operands.bias.raw()) : nullptr,
       .y = static_cast<T*>(operands.y.raw()),
-      .activation = device_activation<T>(operands.activation),
+      .epilogue = device_epilogue(operands.epilogue),
       .groups = narrow(problem.groups),
       .ci = narrow(problem.ci_per_group()),
       .co = narrow(problem.co_per_group()),

@@ -54,6 +54,22 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
   return false;
 }
 
+/// True if device/activation.cuh's activate_run_inline has this function.
+bool is_short(ActivationKind kind) {
+  return kind == ActivationKind::none || kind == ActivationKind::relu || kind == ActivationKind::leaky_relu ||
+         kind == ActivationKind::prelu;
+}
+
+/// What device/direct_epilogue.cuh can do. Its code stands between products, once for each register.
+Verdict supports_epilogue(const EpilogueForm& form) {
+  const bool smooth = form.first == ActivationKind::sigmoid || form.first == ActivationKind::tanh;
+  if (!form.has_tail() && (smooth || is_short(form.first))) return Verdict::yes();
+  if (is_short(form.first) && is_short(form.second)) return Verdict::yes();
+  return Verdict::no(form.has_tail()
+                         ? "beside a factor or a residual it applies ReLU, LeakyReLU and PReLU alone"
+                         : "it applies ReLU, LeakyReLU, PReLU, Sigmoid and Tanh alone");
+}
+
 Mode mode_of(Mode row, int layout) {
   return row == Mode::fp32 && layout == kWideLayout ? Mode::fp32_wide : row;
 }
@@ -66,6 +82,7 @@ Verdict supports_layer(const ConvProblem& p, const DeviceCaps& caps, Mode mode) 
     return Verdict::no("a block needs 227 KB of shared memory");
   if (!is_mode_of(p, mode)) return Verdict::no("for another type or precision");
   if (const Verdict layer = supports_direct_layer(p); !layer.supported) return layer;
+  if (const Verdict epilogue = supports_epilogue(p.epilogue); !epilogue.supported) return epilogue;
   const auto packing = packing_of(p, mode);
   if (!packing) return Verdict::no("the weights of a few output channels do not fit in shared memory");
   if (std::int64_t{packing->groups} * packing->co_tiles() > 0xffff) {

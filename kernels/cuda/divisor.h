@@ -7,9 +7,6 @@
 
 namespace upconv::kernels::cuda {
 
-/// Numbers that a kernel counts in 32 bits: its grid's step past the last one fits as well.
-inline constexpr std::int64_t kFewestFor64Bits = std::int64_t{1} << 30;
-
 inline device::Divisor divisor_of(std::int64_t size) {
   const auto divisor = static_cast<std::uint64_t>(size);
   const auto shift = static_cast<std::uint32_t>(std::bit_width(divisor - 1));

@@ -1,6 +1,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/kernels/cuda/cublaslt.h>
 #include <upconv/kernels/cuda/device/finish_product.cuh>
+#include <upconv/kernels/cuda/epilogue.h>
 #include <upconv/kernels/cuda/launch.h>
 
 // One pass over a matrix product's sums: reads 4 bytes, writes 2 (f16, bf16) for an element. The sums were
@@ -8,21 +9,19 @@
 namespace upconv::kernels::cuda {
 
 void finish_product(const FinishedProduct& product, ExecutionContext& ctx) {
-  constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8, kWide = 4;
+  constexpr int kWide = 4;
   visit_device_dtype(product.dtype, [&]<class T>(std::type_identity<T>) {
     const auto launch = [&]<int V, bool kByColumn>(std::integral_constant<int, V>,
                                                    std::bool_constant<kByColumn>) {
       const std::int64_t count = product.rows * product.columns / V;
-      const std::int64_t blocks =
-          std::min<std::int64_t>((count + kThreads - 1) / kThreads,
-                                 std::int64_t{ctx.caps().multiprocessors} * kBlocksPerMultiprocessor);
-      launch_kernel(device::finish_product<T, V, kByColumn>, blocks, kThreads, ctx, product.sums,
-                    static_cast<T*>(product.y), static_cast<unsigned>(count),
-                    static_cast<unsigned>(product.columns), static_cast<unsigned>(product.channels),
-                    static_cast<long long>(product.pitch), static_cast<const T*>(product.bias),
-                    device_activation<T>(product.activation));
+      launch_grid_stride(device::finish_product<T, V, kByColumn>, count, ctx, product.sums,
+                         static_cast<T*>(product.y), static_cast<long long>(product.first),
+                         static_cast<unsigned>(count), static_cast<unsigned>(product.columns),
+                         static_cast<unsigned>(product.channels), static_cast<long long>(product.pitch),
+                         device_epilogue(product.epilogue));
     };
     const bool wide = product.columns % kWide == 0 && product.pitch % kWide == 0 &&
+                      product.first % kWide == 0 &&
                       reinterpret_cast<std::uintptr_t>(product.y) % (kWide * sizeof(T)) == 0;
     const auto with_channels = [&](auto by_column) {
       wide ? launch(std::integral_constant<int, kWide>{}, by_column)

@@ -12,8 +12,6 @@
 #include <upconv/framework/cuda_check.h>
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
-#include <upconv/kernels/activation.h>
-#include <upconv/kernels/cuda/device/activation.cuh>
 
 /// What every launcher uses: the stream, checked launches, and the host's types as the device's. For .cu
 /// files.
@@ -55,32 +53,18 @@ void visit_device_dtype(DType dtype, Visitor&& visitor) {
   throw DTypeError(message("kernels compute on f32, f16 and bf16, not on ", dtype));
 }
 
-template <class T>
-device::ActivationParams<T> device_activation(const Activation& activation) {
-  device::ActivationParams<T> params;
-  params.slope = activation.negative_slope;
-  switch (activation.kind) {
-    case ActivationKind::none:
-      params.function = device::Function::none;
-      break;
-    case ActivationKind::relu:
-      params.function = device::Function::relu;
-      break;
-    case ActivationKind::prelu:
-      params.slopes = static_cast<const T*>(activation.slopes.raw());
-      params.slopes_step = activation.slopes.numel() == 1 ? 0 : 1;
-      [[fallthrough]];
-    case ActivationKind::leaky_relu:
-      params.function = device::Function::leaky;
-      break;
-    case ActivationKind::sigmoid:
-      params.function = device::Function::sigmoid;
-      break;
-    case ActivationKind::tanh:
-      params.function = device::Function::tanh;
-      break;
-  }
-  return params;
+/// Numbers that a kernel counts in 32 bits: its grid's step past the last one fits as well.
+inline constexpr std::int64_t kFewestFor64Bits = std::int64_t{1} << 30;
+
+/// Launches a kernel that walks `count` pieces in steps of its grid: as many blocks as fill the device, or
+/// fewer.
+template <class... Params, class... Args>
+void launch_grid_stride(void (*kernel)(Params...), std::int64_t count, ExecutionContext& ctx,
+                        const Args&... args) {
+  constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8;
+  const std::int64_t wanted = (count + kThreads - 1) / kThreads;
+  const std::int64_t most = std::int64_t{ctx.caps().multiprocessors} * kBlocksPerMultiprocessor;
+  launch_kernel(kernel, std::min(wanted, most), kThreads, ctx, args...);
 }
 
 }  // namespace upconv::kernels::cuda

@@ -30,8 +30,7 @@ void launch(const LinearProblem& problem, const LinearOperands& operands, Execut
          {.x = operands.x,
           .weight = operands.weight,
           .packed_weight = {},
-          .bias = operands.bias,
-          .activation = {},
+          .epilogue = {.bias = operands.bias},
           .y = operands.y},
          ctx);
 }

@@ -72,14 +72,10 @@ Verdict supports_block(const PoolProblem& p, const DeviceCaps& caps) {
 
 void launch_window(const PoolProblem& p, const PoolOperands& operands, ExecutionContext& ctx) {
   const std::int64_t count = p.planes * p.oh * p.ow;
-  constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8;
-  const std::int64_t blocks = std::min<std::int64_t>(
-      (count + kThreads - 1) / kThreads, std::int64_t{ctx.caps().multiprocessors} * kBlocksPerMultiprocessor);
   visit_kind(p, [&]<class T, bool kMax>(std::type_identity<T>, std::bool_constant<kMax>) {
     const auto launch = [&]<class Index>(std::type_identity<Index>) {
-      launch_kernel(device::pool2d<T, kMax, Index>, blocks, kThreads, ctx,
-                    static_cast<const T*>(operands.x.raw()), static_cast<T*>(operands.y.raw()),
-                    static_cast<Index>(count), arguments_of(p));
+      launch_grid_stride(device::pool2d<T, kMax, Index>, count, ctx, static_cast<const T*>(operands.x.raw()),
+                         static_cast<T*>(operands.y.raw()), static_cast<Index>(count), arguments_of(p));
     };
     count < kFewestFor64Bits ? launch(std::type_identity<std::uint32_t>{})
                              : launch(std::type_identity<std::uint64_t>{});

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <upconv/kernels/activation.h>
 #include <upconv/kernels/binary.h>
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 #include <upconv/kernels/pool2d.h>
 #include <upconv/kernels/resize2d.h>
 #include <upconv/kernels/strided_copy.h>
@@ -12,14 +11,10 @@
 /// The launchers that tables.cpp makes rows of, each beside its kernel. Internal: not installed.
 namespace upconv::kernels::cuda {
 
-/// Activations and per-channel affine maps, in one pass over memory.
+/// What goes element by element, in one pass over memory.
 namespace elementwise {
-void launch(const ActivationProblem& problem, const ActivationOperands& operands, ExecutionContext& ctx);
-void launch(const ChannelAffineProblem& problem, const ChannelAffineOperands& operands,
-            ExecutionContext& ctx);
+void launch(const PointwiseProblem& problem, const PointwiseOperands& operands, ExecutionContext& ctx);
 void launch(const BinaryProblem& problem, const BinaryOperands& operands, ExecutionContext& ctx);
-/// y[n, c, h, w] = values[c]
-void fill_channels(ConstTensorView values, TensorView y, ExecutionContext& ctx);
 }  // namespace elementwise
 
 /// Every convolution, by the definition. The table's last row.

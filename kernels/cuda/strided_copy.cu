@@ -154,14 +154,11 @@ void launch_strided(const StridedCopyProblem& problem, const StridedCopyOperands
   for (std::size_t dim = 0; dim < static_cast<std::size_t>(p.rank); ++dim)
     add(arguments, p, dim);
   const std::int64_t count = p.count();
-  constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8;
-  const std::int64_t blocks = std::min<std::int64_t>(
-      (count + kThreads - 1) / kThreads, std::int64_t{ctx.caps().multiprocessors} * kBlocksPerMultiprocessor);
   visit_width(p.element_bytes, [&]<class T>(std::type_identity<T>) {
     const auto launch = [&]<class Index>(std::type_identity<Index>) {
-      launch_kernel(device::strided_copy<T, Index>, blocks, kThreads, ctx,
-                    reinterpret_cast<const T*>(operands.x_begin(problem)),
-                    reinterpret_cast<T*>(operands.y_begin(problem)), static_cast<Index>(count), arguments);
+      launch_grid_stride(
+          device::strided_copy<T, Index>, count, ctx, reinterpret_cast<const T*>(operands.x_begin(problem)),
+          reinterpret_cast<T*>(operands.y_begin(problem)), static_cast<Index>(count), arguments);
     };
     count < kFewestFor64Bits ? launch(std::type_identity<std::uint32_t>{})
                              : launch(std::type_identity<std::uint64_t>{});

@@ -79,21 +79,15 @@ std::span<const LinearRow> linear_rows() {
   return kRows;
 }
 
-std::span<const ActivationRow> activation_rows() {
-  static constexpr std::array kRows = {
-      ActivationRow{"cuda.elementwise", always, no_workspace, elementwise::launch}};
-  return kRows;
-}
-
 std::span<const BinaryRow> binary_rows() {
   static constexpr std::array kRows = {
       BinaryRow{"cuda.elementwise", always, no_workspace, elementwise::launch}};
   return kRows;
 }
 
-std::span<const ChannelAffineRow> channel_affine_rows() {
+std::span<const PointwiseRow> pointwise_rows() {
   static constexpr std::array kRows = {
-      ChannelAffineRow{"cuda.elementwise", always, no_workspace, elementwise::launch}};
+      PointwiseRow{"cuda.elementwise", always, no_workspace, elementwise::launch}};
   return kRows;
 }
 

@@ -36,21 +36,19 @@ TEST_P(CudaAlignment, WidthsAndAddressesDoNotMatter) {
       ConvProblem p = ConvProblem::parse(GetParam());
       p.iw = all[k];
       p.dtype = dtype;
-      const GpuConvolution::Host host{
-          .x = random_tensor(p.x_shape(), dtype, Values::exact, random),
-          .weight = random_tensor(p.weight_shape(), dtype, Values::exact, random),
-          .bias = random_tensor({p.co}, dtype, Values::exact, random),
-          .slopes = random_slopes(p.co, dtype, random),
-          .activation = {.kind = kernels::ActivationKind::prelu, .negative_slope = 0.125f}};
+      const GpuConvolution::Host host{.x = random_tensor(p.x_shape(), dtype, Values::exact, random),
+                                      .weight = random_tensor(p.weight_shape(), dtype, Values::exact, random),
+                                      .bias = random_tensor({p.co}, dtype, Values::exact, random),
+                                      .slopes = random_slopes(p.co, dtype, random),
+                                      .activation = {.kind = kernels::ActivationKind::prelu, .a = 0.125f}};
       const auto packed = kernels::pack_weight(p, host.weight, cpu.device());
       Tensor expected = Tensor::empty(p.y_shape(), dtype);
       kernels::ConvOperands operands{.x = host.x,
                                      .weight = host.weight,
                                      .packed_weight = &packed,
-                                     .bias = host.bias,
-                                     .activation = host.activation,
+                                     .epilogue = {.bias = host.bias, .first = host.activation},
                                      .y = expected};
-      operands.activation.slopes = host.slopes;
+      operands.epilogue.first.slopes = host.slopes;
       kernels::convolution(p, operands, "", cpu);
       for (int offset = 0; offset < 8; ++offset) {
         if (offset > 1 && (offset + static_cast<int>(k)) % 3 != 0) continue;  // all of them in three widths

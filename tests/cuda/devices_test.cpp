@@ -114,12 +114,7 @@ TEST_F(CudaDevices, EveryRowRunsOnTheSecond) {
             const auto packed = kernels::pack_weight(p, weight, ctx->device());
             Tensor y = Tensor::empty(p.y_shape(), dtype, ctx->device());
             row.launch(p,
-                       {.x = there,
-                        .weight = weight_there,
-                        .packed_weight = &packed,
-                        .bias = {},
-                        .activation = {},
-                        .y = y},
+                       {.x = there, .weight = weight_there, .packed_weight = &packed, .epilogue = {}, .y = y},
                        *ctx);
             results.push_back(y.to(Device::cpu()));
             EXPECT_TRUE(current_device_is(0));

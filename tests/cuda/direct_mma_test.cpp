@@ -194,10 +194,9 @@ class CudaMma : public Gpu {
     const Tensor gpu_x = x.to(ctx.device()), gpu_weight = weight.to(ctx.device());
     const auto packed = kernels::pack_weight(problem, weight, ctx.device());
     Tensor y = Tensor::empty(problem.y_shape(), problem.dtype, ctx.device());
-    kernels::convolution(
-        problem,
-        {.x = gpu_x, .weight = gpu_weight, .packed_weight = &packed, .bias = {}, .activation = {}, .y = y},
-        "", ctx);
+    kernels::convolution(problem,
+                         {.x = gpu_x, .weight = gpu_weight, .packed_weight = &packed, .epilogue = {}, .y = y},
+                         "", ctx);
     return y.to(Device::cpu());
   }
 };

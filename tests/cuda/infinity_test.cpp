@@ -70,11 +70,10 @@ Tensor reference(const ConvProblem& p, const GpuConvolution::Host& host) {
   kernels::ConvOperands operands{.x = host.x,
                                  .weight = host.weight,
                                  .packed_weight = &packed,
-                                 .bias = {},
-                                 .activation = host.activation,
+                                 .epilogue = {.bias = {}, .first = host.activation},
                                  .y = y};
-  if (host.bias.defined()) operands.bias = host.bias;
-  if (host.slopes.defined()) operands.activation.slopes = host.slopes;
+  if (host.bias.defined()) operands.epilogue.bias = host.bias;
+  if (host.slopes.defined()) operands.epilogue.first.slopes = host.slopes;
   kernels::convolution(p, operands, "", cpu);
   return y;
 }
@@ -88,7 +87,7 @@ class CudaInfinity : public Gpu {
             .weight = w.to(p.dtype),
             .bias = exact({p.co}).to(p.dtype),
             .slopes = kind == ActivationKind::prelu ? random_slopes(p.co, p.dtype, random_) : Tensor(),
-            .activation = {.kind = kind, .negative_slope = 0.125f}};
+            .activation = {.kind = kind, .a = 0.125f}};
   }
 
   /// Every row that takes the problem, in every precision of its type.

@@ -1,15 +1,17 @@
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "cuda/support.h"
+#include "kernels/epilogues.h"
 #include <gmock/gmock.h>
 
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 
 // Every row of the CUDA tables, over problems and element types, against the CPU's double reference.
 
@@ -40,9 +42,9 @@ struct CpuCase {
 
   ConvOperands operands(TensorView y) const {
     ConvOperands result{
-        .x = x, .weight = weight, .packed_weight = {}, .bias = {}, .activation = activation, .y = y};
-    if (bias.defined()) result.bias = bias;
-    if (slopes.defined()) result.activation.slopes = slopes;
+        .x = x, .weight = weight, .packed_weight = {}, .epilogue = {.bias = {}, .first = activation}, .y = y};
+    if (bias.defined()) result.epilogue.bias = bias;
+    if (slopes.defined()) result.epilogue.first.slopes = slopes;
     return result;
   }
 };
@@ -102,7 +104,7 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
                    .weight = random_tensor(problem.weight_shape(), dtype, values, random_),
                    .bias = flip() ? random_tensor({problem.co}, dtype, values, random_) : Tensor(),
                    .slopes = {},
-                   .activation = {.kind = kind, .negative_slope = 0.125f}};
+                   .activation = {.kind = kind, .a = 0.125f}};
       if (kind == ActivationKind::prelu) data.slopes = random_slopes(flip() ? 1 : problem.co, dtype, random_);
       cases.push_back({problem, values, kind, std::move(data), {}, {}});
     }
@@ -144,11 +146,10 @@ TEST_F(CudaKernels, ConvolutionRowsMatchTheReference) {
         ConvOperands operands{.x = x.view(),
                               .weight = weight.view(),
                               .packed_weight = &packed,
-                              .bias = {},
-                              .activation = data.activation,
+                              .epilogue = {.bias = {}, .first = data.activation},
                               .y = y.view()};
-        if (data.bias.defined()) operands.bias = bias.view();
-        if (data.slopes.defined()) operands.activation.slopes = slopes.view();
+        if (data.bias.defined()) operands.epilogue.bias = bias.view();
+        if (data.slopes.defined()) operands.epilogue.first.slopes = slopes.view();
         row->launch(problem, operands, ctx);
         Tensor actual = y.values();
         if (repeat == 0) {
@@ -187,14 +188,10 @@ TEST_F(CudaKernels, ConvolutionInTf32IsAskedFor) {
       problem.precision = precision;
       if (!row.supports(problem, ctx.caps()).supported) continue;
       const GuardedGpuTensor y(problem.y_shape(), DType::f32, 0);
-      row.launch(problem,
-                 {.x = x.view(),
-                  .weight = weight.view(),
-                  .packed_weight = &packed,
-                  .bias = {},
-                  .activation = {},
-                  .y = y.view()},
-                 ctx);
+      row.launch(
+          problem,
+          {.x = x.view(), .weight = weight.view(), .packed_weight = &packed, .epilogue = {}, .y = y.view()},
+          ctx);
       EXPECT_TRUE(nearly_equal(y.values(), expected, bound, precision == Precision::fp32 ? 0x1p-21 : 0x1p-9));
     }
   }
@@ -218,14 +215,9 @@ TEST_F(CudaKernels, ValuesThatAreNotFiniteStayWhereTheyBelong) {
     const Tensor expected = reference(problem, data);
     const GuardedGpuTensor x(data.x, 0), weight(data.weight, 0), y(problem.y_shape(), DType::f32, 1);
     const auto rows = kernels::convolution_rows(Device::Type::cuda);
-    rows.back().launch(problem,
-                       {.x = x.view(),
-                        .weight = weight.view(),
-                        .packed_weight = {},
-                        .bias = {},
-                        .activation = {},
-                        .y = y.view()},
-                       ctx);
+    rows.back().launch(
+        problem, {.x = x.view(), .weight = weight.view(), .packed_weight = {}, .epilogue = {}, .y = y.view()},
+        ctx);
     EXPECT_TRUE(exactly_equal(y.values(), expected)) << text;
   }
 }
@@ -289,73 +281,133 @@ TEST_F(CudaKernels, LinearRowsMatchTheReference) {
   }
 }
 
-TEST_F(CudaKernels, ElementwiseRowsMatchTheCpu) {
-  ExecutionContext cpu, ctx({.device = Device::cuda(0)});
-  const Shape shapes[] = {{1, 1, 1},    {1, 1, 7},    {2, 3, 16}, {2, 3, 5},     {3, 40, 33},
-                          {1, 7, 4096}, {5, 1, 1000}, {4, 64, 1}, {1, 3, 200001}};
-  for (const Shape& shape : shapes) {
-    for (const DType dtype : kComputeDTypes) {
-      for (const int shift : {0, 1, 4}) {
-        const Tensor host_x = random_tensor(shape, dtype, Values::normal, random_);
-        for (int k = 0; k < 7; ++k) {
-          const auto kind = static_cast<ActivationKind>(std::min(k, 5));
-          const std::int64_t slope_count = k == 3 || k != 6 ? shape[1] : 1;
-          const kernels::ActivationProblem p{.kind = k == 6 ? ActivationKind::prelu : kind,
-                                             .outer = shape[0],
-                                             .channels = shape[1],
-                                             .inner = shape[2],
-                                             .slopes = slope_count,
-                                             .dtype = dtype};
-          SCOPED_TRACE(message(p.to_string(), " offset ", shift));
-          const Tensor host_slopes = random_tensor({slope_count}, dtype, Values::normal, random_);
-          Tensor expected = Tensor::empty(shape, dtype);
-          kernels::activation(
-              p, {.x = host_x, .activation = {.kind = p.kind, .slopes = host_slopes}, .y = expected}, "",
-              cpu);
-          const GuardedGpuTensor x(host_x, shift), slopes(host_slopes, 1), y(shape, dtype, shift);
-          const Activation activation{.kind = p.kind, .slopes = slopes.view()};
-          for (const auto& row : kernels::activation_rows(Device::Type::cuda)) {
-            row.launch(p, {.x = x.view(), .activation = activation, .y = y.view()}, ctx);
-            ASSERT_TRUE(nearly_equal(y.values(), expected, absolute(expected), 0x1p-21));
-            const Tensor apart = y.values();
-            row.launch(p, {.x = x.view(), .activation = activation, .y = x.view()}, ctx);  // in place
-            ASSERT_TRUE(same_bits(x.values(), apart));
-            copy(x.view(), host_x);
-          }
-        }
-        const kernels::ChannelAffineProblem p{
-            .outer = shape[0], .channels = shape[1], .inner = shape[2], .dtype = dtype};
-        SCOPED_TRACE(message(p.to_string(), " offset ", shift));
-        const Tensor scale = random_tensor({shape[1]}, DType::f32, Values::exact, random_);
-        const Tensor move = random_tensor({shape[1]}, DType::f32, Values::exact, random_);
-        const Tensor exact_x = random_tensor(shape, dtype, Values::exact, random_);
-        Tensor expected = Tensor::empty(shape, dtype);
-        kernels::channel_affine(p, {.x = exact_x, .scale = scale, .shift = move, .y = expected}, "", cpu);
-        const GuardedGpuTensor x(exact_x, shift), gpu_scale(scale, 1), gpu_move(move, 2),
-            y(shape, dtype, shift);
-        for (const auto& row : kernels::channel_affine_rows(Device::Type::cuda)) {
-          row.launch(p, {.x = x.view(), .scale = gpu_scale.view(), .shift = gpu_move.view(), .y = y.view()},
-                     ctx);
+/// Copies on the GPU that live as long as this does.
+class GpuCopies {
+ public:
+  explicit GpuCopies(int offset) : offset_(offset) {}
+  ConstTensorView operator()(const Tensor& host) { return copies_.emplace_back(host, offset_).view(); }
+
+ private:
+  int offset_;
+  std::deque<GuardedGpuTensor> copies_;
+};
+
+TEST_F(CudaKernels, EveryRowAppliesEveryEpilogueItTakes) {
+  constexpr const char* kProblems[] = {
+      "n2ci16ih9iw72co24kh3kw3_s1x1_p1x1_zeros_d1x1_g1_f32",  // direct, vectors
+      "n1ci16ih7iw67co10kh3kw5_s1x1_p1x2_op0x0_d1x1_g1_f32",  // direct, rows that begin anywhere
+      "n1ci8ih5iw66co20kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",   // a matrix product, if it has enough channels
+      "n2ci64ih9iw16co64kh1kw1_s1x1_p0x0_zeros_d1x1_g1_f32",  // a matrix product
+      "n2ci3ih6iw7co5kh4kw4_s2x2_p1x1_op0x0_d1x1_g1_f32",     // plain
+      "n1ci8ih6iw40co8kh3kw7_s1x1_p1x3_op0x0_d1x1_g2_f32",    // groups
+  };
+  ExecutionContext ctx({.device = Device::cuda(0)});
+  ExecutionContext cpu({.kernels = {{"conv_transpose2d", "cpu.reference"}, {"conv2d", "cpu.reference"}}});
+  std::map<std::string_view, int> runs;
+  const std::vector<kernels::EpilogueForm> forms = exact_forms();
+  for (const char* text : kProblems) {
+    for (std::size_t f = 0; f < forms.size(); f += every()) {
+      const DType dtype = kComputeDTypes[(f / every() + static_cast<std::size_t>(text[1])) % 3];
+      ConvProblem p = ConvProblem::parse(text);
+      p.dtype = dtype;
+      const Tensor x = random_tensor(p.x_shape(), dtype, Values::exact, random_);
+      const Tensor weight = random_tensor(p.weight_shape(), dtype, Values::exact, random_);
+      const EpilogueCase one(forms[f], p.co, p.y_shape(), dtype, Values::exact, random_);
+      Tensor expected = Tensor::empty(p.y_shape(), dtype);
+      const auto host_packed = kernels::pack_weight(p, weight, cpu.device());
+      const kernels::Epilogue host = one.epilogue();
+      kernels::convolution(
+          p, {.x = x, .weight = weight, .packed_weight = &host_packed, .epilogue = host, .y = expected}, "",
+          cpu);
+      p.epilogue = kernels::EpilogueForm::of(host);
+      for (const int at : {0, 3}) {
+        GpuCopies place(at);
+        const auto packed = kernels::pack_weight(p, weight, ctx.device());
+        const ConstTensorView gpu_x = place(x), gpu_weight = place(weight);
+        const kernels::Epilogue epilogue = one.epilogue(place);
+        for (const auto& [precision, row] : choices(p, ctx.caps())) {
+          p.precision = precision;
+          SCOPED_TRACE(message(row->name, ' ', p.op(), ' ', p.to_string(), " offset ", at));
+          if (!row->supports(p, ctx.caps()).supported) continue;
+          ++runs[row->name];
+          const GuardedGpuTensor y(p.y_shape(), dtype, at);
+          row->launch(p,
+                      {.x = gpu_x,
+                       .weight = gpu_weight,
+                       .packed_weight = &packed,
+                       .epilogue = epilogue,
+                       .y = y.view()},
+                      ctx);
           ASSERT_TRUE(exactly_equal(y.values(), expected));
         }
+        p.precision = Precision::fp32;
+      }
+    }
+  }
+  for (const auto& row : kernels::convolution_rows(Device::Type::cuda))
+    EXPECT_GT(runs[row.name], 0) << row.name << " ran on no problem";
+}
+
+TEST_F(CudaKernels, PointwiseRowsMatchTheReference) {
+  ExecutionContext cpu({.kernels = {{"pointwise", "cpu.reference"}}}), ctx({.device = Device::cuda(0)});
+  const Shape shapes[] = {{1, 1, 1},    {1, 1, 7},    {2, 3, 16}, {2, 3, 5},     {3, 40, 33},
+                          {1, 7, 4096}, {5, 1, 1000}, {4, 64, 1}, {1, 3, 200001}};
+  std::vector<kernels::EpilogueForm> forms = exact_forms();
+  const std::size_t exact = forms.size();
+  for (const auto& [kind, name] : kernels::kActivationNames) {
+    forms.push_back({.first = kind});
+    forms.push_back({.affine = true, .residual = true, .second = kind});
+  }
+  std::size_t turn = 0;
+  for (std::size_t f = 0; f < forms.size(); ++f) {
+    for (const Shape& shape : shapes) {
+      if (++turn % every() != 0) continue;
+      const DType dtype = kComputeDTypes[turn % 3];
+      const Values values = f < exact ? Values::exact : Values::normal;
+      const int shift = static_cast<int>(turn / 3 % 3) * 2;
+      const EpilogueCase one(forms[f], shape[1], shape, dtype, values, random_);
+      const kernels::PointwiseProblem p{
+          .outer = shape[0], .channels = shape[1], .inner = shape[2], .dtype = dtype};
+      SCOPED_TRACE(message(p.to_string(), forms[f].to_string(), " offset ", shift));
+      const Tensor host_x = random_tensor(shape, dtype, values, random_);
+      const kernels::Epilogue host = one.epilogue();
+      Tensor expected = Tensor::empty(shape, dtype);
+      kernels::pointwise(p, {.x = host_x, .epilogue = host, .y = expected}, "", cpu);
+      GpuCopies place(shift);
+      const kernels::Epilogue epilogue = one.epilogue(place);
+      const GuardedGpuTensor x(host_x, shift), y(shape, dtype, shift);
+      for (const auto& row : kernels::pointwise_rows(Device::Type::cuda)) {
+        row.launch(p, {.x = x.view(), .epilogue = epilogue, .y = y.view()}, ctx);
+        if (values == Values::exact) {
+          ASSERT_TRUE(exactly_equal(y.values(), expected));
+        } else {
+          Tensor bound = absolute(host_x.to(DType::f32));
+          for (float& value : bound.data<float>())
+            value += 32.0f;  // exp and its kin of such values, bias and shift
+          ASSERT_TRUE(nearly_equal(y.values(), expected, bound, 0x1p-20));
+        }
+        const Tensor apart = y.values();
+        row.launch(p, {.x = x.view(), .epilogue = epilogue, .y = x.view()}, ctx);  // in place
+        ASSERT_TRUE(same_bits(x.values(), apart));
+        copy(x.view(), host_x);
       }
     }
   }
 }
 
 TEST_F(CudaKernels, ActivationsKeepNanAndInfinity) {
-  ExecutionContext ctx({.device = Device::cuda(0)});
-  for (const ActivationKind kind :
-       {ActivationKind::relu, ActivationKind::leaky_relu, ActivationKind::sigmoid, ActivationKind::tanh}) {
+  ExecutionContext ctx({.device = Device::cuda(0)}), cpu;
+  for (const auto& [kind, name] : kernels::kActivationNames) {
+    if (kind == ActivationKind::prelu) continue;
     Tensor x = Tensor::zeros({5});
     const float values[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e-40f};
     std::ranges::copy(values, x.data<float>().begin());
     Tensor gpu = x.to(Device::cuda(0));
-    const kernels::ActivationProblem p{.kind = kind, .inner = 5};
-    kernels::activation(p, {.x = gpu, .activation = {.kind = kind}, .y = gpu}, "", ctx);
-    ExecutionContext cpu;
-    kernels::activation(p, {.x = x, .activation = {.kind = kind}, .y = x}, "", cpu);
-    EXPECT_TRUE(exactly_equal(gpu.to(Device::cpu()), x)) << name_of(kind);
+    const kernels::PointwiseProblem p{.inner = 5};
+    const kernels::Epilogue epilogue{.first = {.kind = kind}};
+    kernels::pointwise(p, {.x = gpu, .epilogue = epilogue, .y = gpu}, "", ctx);
+    kernels::pointwise(p, {.x = x, .epilogue = epilogue, .y = x}, "", cpu);
+    EXPECT_TRUE(exactly_equal(gpu.to(Device::cpu()), x)) << name;
   }
 }
 

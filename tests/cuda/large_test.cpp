@@ -78,8 +78,7 @@ TEST_F(CudaLarge, MoreThanTwoToThe31Elements) {
                        {.x = cuda::wrap(x.data(), p.x_shape(), DType::f16),
                         .weight = weight,
                         .packed_weight = {},
-                        .bias = bias,
-                        .activation = {},
+                        .epilogue = {.bias = bias},
                         .y = whole},
                        "", ctx);
   const auto check = [&](auto after) {
@@ -96,9 +95,9 @@ TEST_F(CudaLarge, MoreThanTwoToThe31Elements) {
     }
   };
   check([](float value) { return value; });
-  kernels::activation({.kind = kernels::ActivationKind::relu, .inner = out, .dtype = DType::f16},
-                      {.x = whole, .activation = {.kind = kernels::ActivationKind::relu}, .y = whole}, "",
-                      ctx);
+  kernels::pointwise({.inner = out, .dtype = DType::f16},
+                     {.x = whole, .epilogue = {.first = {.kind = kernels::ActivationKind::relu}}, .y = whole},
+                     "", ctx);
   check([](float value) { return value < 0.0f ? 0.0f : value; });
 }
 
@@ -118,8 +117,7 @@ TEST_F(CudaLarge, ImagesThatShareABatchPastTwoToThe31) {
                {.x = cuda::wrap(x.data(), p.x_shape(), DType::f16),
                 .weight = weight,
                 .packed_weight = {},
-                .bias = {},
-                .activation = {},
+                .epilogue = {},
                 .y = cuda::wrap(y.data(), p.y_shape(), DType::f16)},
                ctx);
     for (const std::int64_t first : {std::int64_t{0}, (std::int64_t{1} << 31) - 5000, count - 10000}) {

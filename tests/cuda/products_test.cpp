@@ -36,13 +36,12 @@ Tensor exact_result(const ConvProblem& p, const GpuConvolution::Host& host) {
   kernels::ConvOperands operands{.x = host.x,
                                  .weight = host.weight,
                                  .packed_weight = {},
-                                 .bias = {},
-                                 .activation = host.activation,
+                                 .epilogue = {.bias = {}, .first = host.activation},
                                  .y = y};
   const auto packed = kernels::pack_weight(p, host.weight, cpu.device());
-  operands.packed_weight = &packed;
-  if (host.bias.defined()) operands.bias = host.bias;
-  if (host.slopes.defined()) operands.activation.slopes = host.slopes;
+  if (packed.defined()) operands.packed_weight = &packed;
+  if (host.bias.defined()) operands.epilogue.bias = host.bias;
+  if (host.slopes.defined()) operands.epilogue.first.slopes = host.slopes;
   kernels::convolution(p, operands, "", cpu);
   return y;
 }
@@ -64,7 +63,7 @@ class CudaProducts : public Gpu {
             .weight = random_tensor(p.weight_shape(), dtype, Values::exact, random_),
             .bias = bias ? random_tensor({p.co}, dtype, Values::exact, random_) : Tensor(),
             .slopes = kind == ActivationKind::prelu ? random_slopes(p.co, dtype, random_) : Tensor(),
-            .activation = {.kind = kind, .negative_slope = 0.125f}};
+            .activation = {.kind = kind, .a = 0.125f}};
         const GpuConvolution gpu(p, host, offset);
         const Tensor y = gpu.run(row, ctx);
         ASSERT_TRUE(exactly_equal(y, exact_result(p, host)));

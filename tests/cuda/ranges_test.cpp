@@ -153,9 +153,7 @@ TEST(CudaRangesReference, AgreesWithTheCpusAndStaysWithinTheType) {
     const auto packed = kernels::pack_weight(p, host.weight, ctx.device());
     Tensor y = Tensor::empty(p.y_shape());
     kernels::convolution(
-        p,
-        {.x = host.x, .weight = host.weight, .packed_weight = &packed, .bias = {}, .activation = {}, .y = y},
-        "", ctx);
+        p, {.x = host.x, .weight = host.weight, .packed_weight = &packed, .epilogue = {}, .y = y}, "", ctx);
     EXPECT_TRUE(near_elementwise(p, y, exact_convolution(p, host.x, host.weight))) << p.to_string();
   }
   ConvProblem p = range_problems()[1];

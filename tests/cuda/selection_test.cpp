@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 
 #include <upconv/framework/cuda_check.h>
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 
 // What needs no GPU: selection for devices that are not here, and the words of errors. Runs in CI.
 
@@ -46,8 +46,7 @@ TEST(CudaSelection, EveryProblemHasARowOnEveryGpu) {
     }
   }
   EXPECT_EQ(kernels::linear_rows(Device::Type::cuda).back().name, "cuda.plain");
-  EXPECT_EQ(kernels::activation_rows(Device::Type::cuda).size(), 1u);
-  EXPECT_EQ(kernels::channel_affine_rows(Device::Type::cuda).size(), 1u);
+  EXPECT_EQ(kernels::pointwise_rows(Device::Type::cuda).size(), 1u);
 }
 
 constexpr int kCapabilities[] = {70, 75, 80, 86, 89, 90, 100, 103, 120};

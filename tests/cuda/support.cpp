@@ -179,10 +179,9 @@ Tensor GpuConvolution::run(const kernels::ConvRow& row, const kernels::ConvProbl
   kernels::ConvOperands operands{.x = x_.view(),
                                  .weight = weight_.view(),
                                  .packed_weight = &packed_,
-                                 .bias = {},
-                                 .activation = activation_,
+                                 .epilogue = {.bias = {}, .first = activation_},
                                  .y = y.view()};
-  if (bias_) operands.bias = bias_->view();
+  if (bias_) operands.epilogue.bias = bias_->view();
   row.launch(problem, operands, ctx);
   return y.values();
 }

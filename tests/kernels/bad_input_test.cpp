@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 #include <upconv/tests/kernels/problems.h>
 
 // The operators are public: problems and operands that no kernel could compute are refused before one reads
@@ -59,7 +59,7 @@ TEST_F(ConvOperandsTest, MustHaveTheProblemsShapes) {
   EXPECT_EQ(text<ShapeError>([&](auto& o) { o.x = small; }),
             "Conv2d 'up': input expected [1,2,5,6], got [1,2,5,5]");
   EXPECT_THAT(text<ShapeError>([&](auto& o) { o.weight = small; }), HasSubstr("weight expected [4,2,3,3]"));
-  EXPECT_THAT(text<ShapeError>([&](auto& o) { o.bias = small; }), HasSubstr("bias expected [4]"));
+  EXPECT_THAT(text<ShapeError>([&](auto& o) { o.epilogue.bias = small; }), HasSubstr("bias expected [4]"));
   EXPECT_THAT(text<ShapeError>([&](auto& o) { o.y = small; }), HasSubstr("output expected [1,4,3,4]"));
 }
 
@@ -79,19 +79,20 @@ TEST_F(ConvOperandsTest, ActivationsMustFit) {
   using kernels::ActivationKind;
   const Tensor three = Tensor::zeros({3}), half = Tensor::zeros({4}, DType::f16),
                square = Tensor::zeros({2, 2});
-  EXPECT_EQ(text<ArgumentError>([](auto& o) { o.activation = {.kind = ActivationKind::prelu}; }),
+  EXPECT_EQ(text<ArgumentError>([](auto& o) { o.epilogue.first = {.kind = ActivationKind::prelu}; }),
             "Conv2d 'up': prelu has no slopes: set Activation::slopes to [1] or [4] of f32 on cpu");
   EXPECT_EQ(
-      text<ShapeError>([&](auto& o) { o.activation = {.kind = ActivationKind::prelu, .slopes = three}; }),
+      text<ShapeError>([&](auto& o) { o.epilogue.first = {.kind = ActivationKind::prelu, .slopes = three}; }),
       "Conv2d 'up': prelu's slopes expected [1], or [4] for 4 channels, got [3]");
-  EXPECT_THROW(
-      text<DTypeError>([&](auto& o) { o.activation = {.kind = ActivationKind::prelu, .slopes = square}; }),
-      ShapeError);
+  EXPECT_THROW(text<DTypeError>(
+                   [&](auto& o) { o.epilogue.first = {.kind = ActivationKind::prelu, .slopes = square}; }),
+               ShapeError);
   EXPECT_EQ(
-      text<DTypeError>([&](auto& o) { o.activation = {.kind = ActivationKind::prelu, .slopes = half}; }),
+      text<DTypeError>([&](auto& o) { o.epilogue.first = {.kind = ActivationKind::prelu, .slopes = half}; }),
       "Conv2d 'up': prelu's slopes expected f32, got f16[4] on cpu");
-  EXPECT_THAT(text<ArgumentError>([](auto& o) { o.activation = {.kind = static_cast<ActivationKind>(77)}; }),
-              HasSubstr("ActivationKind(77) is no activation"));
+  EXPECT_THAT(
+      text<ArgumentError>([](auto& o) { o.epilogue.first = {.kind = static_cast<ActivationKind>(77)}; }),
+      HasSubstr("ActivationKind(77) is no activation"));
 }
 
 TEST_F(ConvOperandsTest, WeightsAreCheckedWherePacked) {
@@ -137,8 +138,7 @@ TEST(BadProblems, DeviceTypes) {
   EXPECT_THAT(text_of<DeviceError>([] { kernels::convolution_rows(kNone); }),
               HasSubstr("Device::Type(5) is no device"));
   EXPECT_THROW(kernels::linear_rows(kNone), DeviceError);
-  EXPECT_THROW(kernels::activation_rows(kNone), DeviceError);
-  EXPECT_THROW(kernels::channel_affine_rows(kNone), DeviceError);
+  EXPECT_THROW(kernels::pointwise_rows(kNone), DeviceError);
 }
 
 TEST(BadOperands, Linear) {
@@ -164,41 +164,34 @@ TEST(BadOperands, Linear) {
   EXPECT_THROW(kernels::linear({.dtype = DType::f64}, {}, "Linear", ctx), DTypeError);
 }
 
-TEST(BadOperands, Elementwise) {
+TEST(BadOperands, Pointwise) {
   Tensor x = Tensor::zeros({2, 3});
-  const Tensor scale = Tensor::zeros({3});
+  const Tensor scale = Tensor::zeros({3}), other = Tensor::zeros({2, 4});
   ExecutionContext ctx;
-  const kernels::ChannelAffineProblem affine{.outer = 2, .channels = 3};
-  EXPECT_NO_THROW(
-      kernels::channel_affine(affine, {.x = x, .scale = scale, .shift = scale, .y = x}, "Norm", ctx));
-  EXPECT_THAT(text_of<ArgumentError>([&] {
-                kernels::channel_affine(affine, {.x = x, .scale = {}, .shift = {}, .y = x}, "Norm", ctx);
-              }),
-              HasSubstr("Norm: scale is not a tensor"));
-  EXPECT_THROW(
-      kernels::channel_affine(affine, {.x = scale, .scale = scale, .shift = scale, .y = x}, "Norm", ctx),
-      ShapeError);
-  EXPECT_THROW(kernels::channel_affine({.outer = -2, .channels = 3}, {}, "Norm", ctx), ShapeError);
-
-  const kernels::ActivationProblem relu{.kind = kernels::ActivationKind::relu, .inner = 6};
-  EXPECT_NO_THROW(
-      kernels::activation(relu, {.x = x, .activation = {.kind = relu.kind}, .y = x}, "ReLU", ctx));
-  EXPECT_THROW(kernels::activation(relu, {.x = {}, .activation = {.kind = relu.kind}, .y = x}, "ReLU", ctx),
-               ArgumentError);
-  EXPECT_THAT(text_of<ArgumentError>(
-                  [&] { kernels::activation(relu, {.x = x, .activation = {}, .y = x}, "ReLU", ctx); }),
-              HasSubstr("the activation none is not that of relu_"));
-  kernels::ActivationProblem prelu{
-      .kind = kernels::ActivationKind::prelu, .outer = 2, .channels = 3, .slopes = 3};
-  EXPECT_THROW(kernels::activation(prelu, {.x = x, .activation = {.kind = prelu.kind}, .y = x}, "PReLU", ctx),
-               ArgumentError);
-  prelu.slopes = 2;
-  EXPECT_THROW(
-      kernels::activation(prelu, {.x = x, .activation = {.kind = prelu.kind, .slopes = scale}, .y = x},
-                          "PReLU", ctx),
-      ShapeError);
-  EXPECT_THROW(kernels::activation({.kind = static_cast<kernels::ActivationKind>(77)}, {}, "?", ctx),
-               ArgumentError);
+  const kernels::PointwiseProblem problem{.outer = 2, .channels = 3};
+  const auto run = [&](const kernels::Epilogue& epilogue) {
+    kernels::pointwise(problem, {.x = x, .epilogue = epilogue, .y = x}, "Norm", ctx);
+  };
+  using Activation = kernels::Activation;
+  EXPECT_NO_THROW(run({.scale = scale, .shift = scale}));
+  EXPECT_THAT(text_of<ArgumentError>([&] { run({.scale = scale}); }),
+              HasSubstr("Norm: an epilogue has scale and"));
+  EXPECT_THAT(text_of<ShapeError>([&] { run({.bias = other}); }),
+              HasSubstr("Norm: bias expected [3], got [2,4]"));
+  EXPECT_THAT(text_of<ShapeError>([&] { run({.residual = other}); }),
+              HasSubstr("Norm: residual expected 6 elements"));
+  EXPECT_THROW(run({.residual = Tensor::zeros({2, 3}, DType::f16)}), DTypeError);
+  EXPECT_NO_THROW(run({.first = Activation{.kind = kernels::ActivationKind::relu}}));
+  EXPECT_THAT(
+      text_of<ArgumentError>([&] { run({.second = Activation{.kind = kernels::ActivationKind::prelu}}); }),
+      HasSubstr("Norm: prelu has no slopes"));
+  EXPECT_THROW(run({.first = Activation{.kind = kernels::ActivationKind::prelu, .slopes = other}}),
+               ShapeError);
+  EXPECT_THROW(run({.first = Activation{.kind = static_cast<kernels::ActivationKind>(77)}}), ArgumentError);
+  EXPECT_THROW(kernels::pointwise(problem, {.x = scale, .y = x}, "Norm", ctx), ShapeError);
+  EXPECT_THROW(kernels::pointwise(problem, {.x = {}, .y = x}, "Norm", ctx), ArgumentError);
+  EXPECT_THROW(kernels::pointwise({.outer = -2, .channels = 3}, {}, "Norm", ctx), ShapeError);
+  EXPECT_THROW(kernels::pointwise({.dtype = DType::f64}, {}, "Norm", ctx), DTypeError);
 }
 
 /// A problem string can say every type and mode that there is, and reads back as it was.

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "allocations.h"
+#include "epilogues.h"
 #include "problems.h"
 #include "targets.h"
 #include <gtest/gtest.h>
@@ -57,6 +58,29 @@ TEST(Convolution, ExactValuesGiveTheReferenceBitForBit) {
       const Tensor actual = c.run(row.name, ctx);
       ASSERT_EQ(to_doubles(expected), to_doubles(actual)) << name_of(kind);
     }
+  });
+}
+
+/// All rungs, alone and together.
+TEST(Convolution, EveryRowAppliesEveryEpilogue) {
+  ExecutionContext ctx({.num_threads = 2});
+  const std::vector<kernels::EpilogueForm> forms = exact_forms();
+  std::size_t turn = 0;
+  for_each_case([&](const ConvRow& row, const ConvProblem& problem, std::uint32_t seed) {
+    std::mt19937 random(seed);
+    const ConvCase c(problem, Values::exact, seed);
+    const kernels::EpilogueForm& form = forms[turn++ % forms.size()];
+    const EpilogueCase one(form, problem.co, problem.y_shape(), problem.dtype, Values::exact, random);
+    const auto run = [&](std::string_view name) {
+      Tensor y = Tensor::empty(problem.y_shape(), problem.dtype);
+      kernels::ConvOperands operands = c.operands(y);
+      operands.epilogue = one.epilogue();
+      ExecutionContext forced(
+          {.num_threads = 2, .kernels = {{std::string(problem.op()), std::string(name)}}});
+      kernels::convolution(problem, operands, "", forced);
+      return to_doubles(y);
+    };
+    ASSERT_EQ(run("cpu.reference"), run(row.name)) << form.to_string();
   });
 }
 

@@ -2,13 +2,13 @@
 #include <cmath>
 #include <limits>
 
+#include "epilogues.h"
 #include "problems.h"
 #include "targets.h"
 #include <gtest/gtest.h>
 
-#include <upconv/kernels/activation.h>
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/cpu/convert.h>
+#include <upconv/kernels/pointwise.h>
 
 namespace upconv::test {
 namespace {
@@ -16,26 +16,6 @@ namespace {
 using kernels::ActivationKind;
 
 constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16};
-constexpr ActivationKind kKinds[] = {ActivationKind::none,       ActivationKind::relu,
-                                     ActivationKind::leaky_relu, ActivationKind::prelu,
-                                     ActivationKind::sigmoid,    ActivationKind::tanh};
-
-double expected_activation(ActivationKind kind, double x, double slope) {
-  switch (kind) {
-    case ActivationKind::none:
-      return x;
-    case ActivationKind::relu:
-      return x < 0 ? 0.0 : x;
-    case ActivationKind::leaky_relu:
-    case ActivationKind::prelu:
-      return x < 0 ? x * slope : x;
-    case ActivationKind::sigmoid:
-      return 1 / (1 + std::exp(-x));
-    case ActivationKind::tanh:
-      return std::tanh(x);
-  }
-  return x;
-}
 
 /// A unit in the last place of `value` in a type with this many fraction bits.
 double unit_of(double value, DType dtype) {
@@ -44,45 +24,47 @@ double unit_of(double value, DType dtype) {
   return std::ldexp(1.0, std::max(value == 0 ? least : std::ilogb(value), least) - bits);
 }
 
-TEST(Activation, EveryRowKindAndTypeIsAccurate) {
+/// A context whose pointwise operator is the reference.
+ExecutionContext reference_context() {
+  return ExecutionContext({.num_threads = 1, .kernels = {{"pointwise", "cpu.reference"}}});
+}
+
+TEST(Pointwise, EveryRowActivationAndTypeIsAccurate) {
   std::mt19937 random(5);
-  for (const auto& row : kernels::activation_rows(Device::Type::cpu)) {
+  ExecutionContext reference = reference_context();
+  for (const auto& row : kernels::pointwise_rows(Device::Type::cpu)) {
     for (const std::int64_t target : runnable_targets()) {
       const ForcedTarget forced(target);
       ExecutionContext ctx({.num_threads = 2});
       for (const DType dtype : kTypes) {
-        for (const ActivationKind kind : kKinds) {
+        for (const auto& [kind, name] : kernels::kActivationNames) {
           for (const Shape& shape : {Shape{1, 1, 1}, Shape{2, 3, 7}, Shape{3, 5, 1}, Shape{1, 2, 40000}}) {
             SCOPED_TRACE(testing::Message() << row.name << ' ' << hwy::TargetName(target) << ' ' << dtype
-                                            << ' ' << name_of(kind) << ' ' << shape);
+                                            << ' ' << name << ' ' << shape);
             Tensor x = random_tensor(shape, DType::f32, Values::normal, random);
             for (float& value : x.data<float>())
               value *= 4;
             if (dtype != DType::f32) x = x.to(dtype);
             const Tensor slopes = random_tensor({shape[1]}, dtype, Values::normal, random);
-            const kernels::ActivationProblem problem{.kind = kind,
-                                                     .outer = shape[0],
-                                                     .channels = shape[1],
-                                                     .inner = shape[2],
-                                                     .slopes = shape[1],
-                                                     .dtype = dtype};
-            kernels::Activation activation{.kind = kind, .negative_slope = 0.25f};
-            if (kind == ActivationKind::prelu) activation.slopes = slopes;
+            const kernels::PointwiseProblem problem{
+                .outer = shape[0], .channels = shape[1], .inner = shape[2], .dtype = dtype};
+            kernels::Epilogue epilogue{.first = {.kind = kind, .a = 0.25f, .b = 1.5f}};
+            if (kind == ActivationKind::prelu) epilogue.first.slopes = slopes;
             GuardedTensor y(shape, dtype);
-            row.launch(problem, {.x = x, .activation = activation, .y = y.view()}, ctx);
+            row.launch(problem, {.x = x, .epilogue = epilogue, .y = y.view()}, ctx);
             ASSERT_TRUE(y.guards_intact());
+            Tensor expected = Tensor::empty(shape, dtype);
+            kernels::pointwise(problem, {.x = x, .epilogue = epilogue, .y = expected}, "", reference);
             const std::vector<double> in = to_doubles(x), out = to_doubles(y.view()),
-                                      factors = to_doubles(slopes);
+                                      wanted = to_doubles(expected);
             for (std::size_t i = 0; i < in.size(); ++i) {
-              const std::size_t channel = i / static_cast<std::size_t>(shape[2]) % factors.size();
-              const double expected =
-                  expected_activation(kind, in[i], kind == ActivationKind::prelu ? factors[channel] : 0.25);
               const double units = dtype == DType::f32 ? 3.0 : 1.0;
-              ASSERT_TRUE(std::abs(out[i] - expected) <= units * unit_of(expected, dtype))
-                  << "x " << in[i] << ": " << out[i] << " for " << expected;
+              ASSERT_TRUE((std::isnan(out[i]) && std::isnan(wanted[i])) ||
+                          std::abs(out[i] - wanted[i]) <= units * unit_of(wanted[i], dtype))
+                  << "x " << in[i] << ": " << out[i] << " for " << wanted[i];
             }
             Tensor in_place = x.clone();
-            row.launch(problem, {.x = in_place, .activation = activation, .y = in_place}, ctx);
+            row.launch(problem, {.x = in_place, .epilogue = epilogue, .y = in_place}, ctx);
             EXPECT_TRUE(bit_equal(in_place, y.view())) << "in place";
           }
         }
@@ -91,31 +73,33 @@ TEST(Activation, EveryRowKindAndTypeIsAccurate) {
   }
 }
 
-TEST(Activation, SpecialValues) {
+TEST(Pointwise, SpecialValues) {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> values = {nan,     inf,   -inf,   0.0f,    -0.0f,  1e-30f,
                                      -1e-30f, 1e30f, -1e30f, -100.0f, -88.0f, 88.8f};
   const std::int64_t count = static_cast<std::int64_t>(values.size());
-  for (const auto& row : kernels::activation_rows(Device::Type::cpu)) {
+  ExecutionContext reference = reference_context();
+  for (const auto& row : kernels::pointwise_rows(Device::Type::cpu)) {
     for (const std::int64_t target : runnable_targets()) {
       const ForcedTarget forced(target);
       ExecutionContext ctx;
-      for (const ActivationKind kind : kKinds) {
+      for (const auto& [kind, name] : kernels::kActivationNames) {
         if (kind == ActivationKind::prelu) continue;
         const Tensor x = Tensor::from<float>(values, {count});
-        Tensor y = Tensor::empty({count});
-        row.launch({.kind = kind, .inner = count}, {.x = x, .activation = {.kind = kind}, .y = y}, ctx);
+        Tensor y = Tensor::empty({count}), wanted = Tensor::empty({count});
+        const kernels::Epilogue epilogue{.first = {.kind = kind}};
+        row.launch({.inner = count}, {.x = x, .epilogue = epilogue, .y = y}, ctx);
+        kernels::pointwise({.inner = count}, {.x = x, .epilogue = epilogue, .y = wanted}, "", reference);
         for (std::size_t i = 0; i < values.size(); ++i) {
-          const double expected =
-              expected_activation(kind, static_cast<double>(values[i]), static_cast<double>(0.01f));
+          const double expected = static_cast<double>(wanted.data<float>()[i]);
           const double actual = static_cast<double>(y.data<float>()[i]);
           if (std::isnan(expected)) {
-            EXPECT_TRUE(std::isnan(actual)) << name_of(kind);
+            EXPECT_TRUE(std::isnan(actual)) << name;
           } else if (std::isinf(expected)) {
-            EXPECT_EQ(actual, expected) << name_of(kind) << ' ' << values[i];
+            EXPECT_EQ(actual, expected) << name << ' ' << values[i];
           } else {
             EXPECT_TRUE(std::abs(actual - expected) <= 3 * unit_of(expected, DType::f32))
-                << name_of(kind) << ' ' << values[i] << ": " << actual << " for " << expected;
+                << name << ' ' << values[i] << ": " << actual << " for " << expected;
           }
         }
       }
@@ -123,33 +107,41 @@ TEST(Activation, SpecialValues) {
   }
 }
 
-TEST(ChannelAffine, EveryRowAndTypeIsAccurate) {
+/// All rungs, alone and together, on values of which every result is exact.
+TEST(Pointwise, EveryRowAppliesEveryEpilogue) {
   std::mt19937 random(6);
-  for (const auto& row : kernels::channel_affine_rows(Device::Type::cpu)) {
+  ExecutionContext reference = reference_context();
+  const Shape kShapes[] = {{1, 1, 1}, {2, 3, 7}, {3, 5, 1}, {1, 2, 40000}, {2, 2, 600}};
+  for (const auto& row : kernels::pointwise_rows(Device::Type::cpu)) {
     for (const std::int64_t target : runnable_targets()) {
       const ForcedTarget forced(target);
       ExecutionContext ctx({.num_threads = 2});
-      for (const DType dtype : kTypes) {
-        for (const Shape& shape : {Shape{1, 1, 1}, Shape{2, 3, 7}, Shape{3, 5, 1}, Shape{1, 2, 40000}}) {
-          const Tensor x = random_tensor(shape, dtype, Values::exact, random);
-          const Tensor scale = random_tensor({shape[1]}, DType::f32, Values::exact, random);
-          const Tensor shift = random_tensor({shape[1]}, DType::f32, Values::exact, random);
-          const kernels::ChannelAffineProblem problem{
-              .outer = shape[0], .channels = shape[1], .inner = shape[2], .dtype = dtype};
-          GuardedTensor y(shape, dtype);
-          row.launch(problem, {.x = x, .scale = scale, .shift = shift, .y = y.view()}, ctx);
-          ASSERT_TRUE(y.guards_intact());
-          Tensor expected = x.to(DType::f32);
-          for (std::size_t i = 0; i < static_cast<std::size_t>(shape.numel()); ++i) {
-            const std::size_t c = i / static_cast<std::size_t>(shape[2]) % static_cast<std::size_t>(shape[1]);
-            float& value = expected.data<float>()[i];
-            value = value * scale.data<float>()[c] + shift.data<float>()[c];
-          }
-          ASSERT_TRUE(bit_equal(expected.to(dtype), y.view())) << problem.to_string();
-          Tensor in_place = x.clone();
-          row.launch(problem, {.x = in_place, .scale = scale, .shift = shift, .y = in_place}, ctx);
-          EXPECT_TRUE(bit_equal(in_place, y.view())) << "in place";
-        }
+      std::size_t turn = 0;
+      for (const kernels::EpilogueForm& form : exact_forms()) {
+        const Shape& shape = kShapes[turn % std::size(kShapes)];
+        const DType dtype = kTypes[turn++ % 3];
+        const kernels::PointwiseProblem problem{
+            .outer = shape[0], .channels = shape[1], .inner = shape[2], .dtype = dtype};
+        const Tensor x = random_tensor(shape, dtype, Values::exact, random);
+        const EpilogueCase one(form, shape[1], shape, dtype, Values::exact, random);
+        const kernels::Epilogue epilogue = one.epilogue();
+        GuardedTensor y(shape, dtype);
+        Tensor expected = Tensor::empty(shape, dtype);
+        row.launch(problem, {.x = x, .epilogue = epilogue, .y = y.view()}, ctx);
+        kernels::pointwise(problem, {.x = x, .epilogue = epilogue, .y = expected}, "", reference);
+        SCOPED_TRACE(testing::Message() << row.name << ' ' << hwy::TargetName(target) << ' '
+                                        << problem.to_string() << form.to_string());
+        ASSERT_TRUE(y.guards_intact());
+        ASSERT_EQ(to_doubles(expected), to_doubles(y.view()));
+        Tensor in_place = x.clone();
+        row.launch(problem, {.x = in_place, .epilogue = epilogue, .y = in_place}, ctx);
+        EXPECT_TRUE(bit_equal(in_place, y.view())) << "in place";
+        if (!form.residual) continue;
+        Tensor over_residual = one.residual.clone();
+        kernels::Epilogue moved = epilogue;
+        moved.residual = over_residual;
+        row.launch(problem, {.x = x, .epilogue = moved, .y = over_residual}, ctx);
+        EXPECT_TRUE(bit_equal(over_residual, y.view())) << "over the residual";
       }
     }
   }

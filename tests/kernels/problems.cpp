@@ -139,7 +139,7 @@ ConvCase::ConvCase(const ConvProblem& p, Values values, std::uint32_t seed, bool
   if (with_bias) bias = random_tensor({p.co}, p.dtype, values, random);
   packed = kernels::pack_weight(p, weight, Device::cpu());
   activation.kind = kind;
-  activation.negative_slope = 0.125f;
+  activation.a = 0.125f;
   if (kind == ActivationKind::prelu) {
     slopes = random_tensor({seed % 2 == 0 ? p.co : 1}, p.dtype, values, random);
     activation.slopes = slopes;
@@ -147,7 +147,11 @@ ConvCase::ConvCase(const ConvProblem& p, Values values, std::uint32_t seed, bool
 }
 
 kernels::ConvOperands ConvCase::operands(TensorView y) const {
-  return {.x = x, .weight = weight, .packed_weight = &packed, .bias = bias, .activation = activation, .y = y};
+  return {.x = x,
+          .weight = weight,
+          .packed_weight = &packed,
+          .epilogue = {.bias = bias, .first = activation},
+          .y = y};
 }
 
 Tensor ConvCase::run(std::string_view name, ExecutionContext& ctx) const {

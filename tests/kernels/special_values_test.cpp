@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 
 // Infinities and NaN: they come out where the definition has them, and nowhere else.
 
@@ -142,13 +143,16 @@ TEST(SpecialValues, SlopesOfActivationsAreMultipliedAsInPyTorch) {
       {kNan, {kNan, kNan, 1, kNan, kInfinity, kNan, kNan}},
   };
   for (const auto& [slope, wanted] : kCases) {
-    for (const auto& row : kernels::activation_rows(Device::Type::cpu)) {
+    for (const auto& row : kernels::pointwise_rows(Device::Type::cpu)) {
       const Tensor slopes = Tensor::from<float>(std::vector{slope}, {1});
       Tensor leaky = Tensor::empty({7}), prelu = Tensor::empty({7});
-      row.launch({.kind = ActivationKind::leaky_relu, .inner = 7},
-                 {.x = x, .activation = {ActivationKind::leaky_relu, slope, {}}, .y = leaky}, ctx);
-      row.launch({.kind = ActivationKind::prelu, .inner = 7, .slopes = 1},
-                 {.x = x, .activation = {ActivationKind::prelu, 0.0f, slopes}, .y = prelu}, ctx);
+      row.launch(
+          {.inner = 7},
+          {.x = x, .epilogue = {.first = {.kind = ActivationKind::leaky_relu, .a = slope}}, .y = leaky}, ctx);
+      row.launch(
+          {.inner = 7},
+          {.x = x, .epilogue = {.first = {.kind = ActivationKind::prelu, .slopes = slopes}}, .y = prelu},
+          ctx);
       EXPECT_TRUE(same_values(leaky, Tensor::from<float>(wanted, {7}))) << "leaky_relu " << slope;
       EXPECT_TRUE(same_values(prelu, Tensor::from<float>(wanted, {7}))) << "prelu " << slope;
     }

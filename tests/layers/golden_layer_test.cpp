@@ -1,9 +1,8 @@
 #include <cmath>
 #include <memory>
 
-#include <upconv/kernels/activation.h>
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 #include <upconv/tests/layers/golden.h>
 
 // PyTorch's Linear, BatchNorm2d and activations, for every row of every device's tables.
@@ -69,7 +68,7 @@ TEST_P(GoldenBatchNorm2d, MatchesPyTorch) {
     const bool affine = one.has("weight");
     const double eps = one.at("eps").data<double>()[0];
     BatchNorm2d layer({.num_features = one.at("running_mean").shape()[0], .eps = eps, .affine = affine});
-    const Tensor y = run(one, layer, "channel_affine", GetParam());
+    const Tensor y = run(one, layer, "pointwise", GetParam());
 
     const std::vector<double> mean = to_doubles(one.at("running_mean")),
                               var = to_doubles(one.at("running_var"));
@@ -87,7 +86,7 @@ TEST_P(GoldenBatchNorm2d, MatchesPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenBatchNorm2d, ::testing::ValuesIn(targets(kernels::channel_affine_rows)),
+INSTANTIATE_TEST_SUITE_P(, GoldenBatchNorm2d, ::testing::ValuesIn(targets(kernels::pointwise_rows)),
                          target_name);
 
 class GoldenActivation : public GoldenTest<Target> {};
@@ -110,7 +109,7 @@ TEST_P(GoldenActivation, MatchesPyTorch) {
   for (const GoldenCase& one : cases) {
     SCOPED_TRACE(one.name);
     const std::unique_ptr<Module> layer = activation_of(one);
-    const Tensor y = run(one, *layer, "activation", GetParam());
+    const Tensor y = run(one, *layer, "pointwise", GetParam());
     // A few units in fp32 (exp and tanh are not rounded correctly), one in a 16-bit type. PyTorch flushes or
     // keeps subnormal results as its vector library does.
     const double unit = y.dtype() == DType::f32 ? 0x1p-21 : epsilon_of(y.dtype());
@@ -120,7 +119,7 @@ TEST_P(GoldenActivation, MatchesPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenActivation, ::testing::ValuesIn(targets(kernels::activation_rows)),
+INSTANTIATE_TEST_SUITE_P(, GoldenActivation, ::testing::ValuesIn(targets(kernels::pointwise_rows)),
                          target_name);
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <upconv/kernels/channel_affine.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pointwise.h>
 #include <upconv/tests/layers/values.h>
 #include <upconv/upconv.h>
 
@@ -50,8 +50,8 @@ TEST(Explain, NamesEveryRowAndWhyItWasTakenOrNot) {
   expect_every_row(Linear({.in_features = 6, .out_features = 1}).explain(kImage, ctx),
                    kernels::linear_rows(Device::Type::cpu));
   expect_every_row(BatchNorm2d({.num_features = 2}).explain(kImage, ctx),
-                   kernels::channel_affine_rows(Device::Type::cpu));
-  expect_every_row(Tanh().explain(kImage, ctx), kernels::activation_rows(Device::Type::cpu));
+                   kernels::pointwise_rows(Device::Type::cpu));
+  expect_every_row(Tanh().explain(kImage, ctx), kernels::pointwise_rows(Device::Type::cpu));
 }
 
 TEST(Explain, SaysWhichRowIsForced) {
@@ -61,12 +61,12 @@ TEST(Explain, SaysWhichRowIsForced) {
 
 TEST(Explain, ShowsASequentialsFusion) {
   Sequential net;
-  net.append(up()).append(PReLU({.num_parameters = 3})).append(Tanh());
+  net.append(up()).append(PReLU({.num_parameters = 3})).append(Tanh()).append(ReLU());
   const std::string text = net.explain(kImage, ExecutionContext());
-  EXPECT_THAT(text, HasSubstr("3 calls in 2 steps"));
-  EXPECT_THAT(text, HasSubstr("ConvTranspose2d '0' + PReLU '1'"));
-  EXPECT_THAT(text, HasSubstr("Tanh '2'"));
-  EXPECT_THAT(text, HasSubstr("the convolution has an activation already"));
+  EXPECT_THAT(text, HasSubstr("4 calls in 2 steps"));
+  EXPECT_THAT(text, HasSubstr("ConvTranspose2d '0' + PReLU '1' + Tanh '2'"));
+  EXPECT_THAT(text, HasSubstr("ReLU '3'"));
+  EXPECT_THAT(text, HasSubstr("there are two activations before it"));
 }
 
 TEST(Explain, ChecksTheInput) {
@@ -87,8 +87,8 @@ TEST(Trace, NamesEveryKernelThatRuns) {
   net.forward(Tensor::zeros(kImage.shape), ctx);
   ASSERT_EQ(events.size(), 2u);  // the ReLU rides in the convolution's kernel
   EXPECT_EQ(events[0],
-            "ConvTranspose2d 'up' | n1ci2ih5iw6co3kh4kw4_s2x2_p1x1_op0x0_d1x1_g1_f32 | cpu.reference");
-  EXPECT_THAT(events[1], HasSubstr("BatchNorm2d 'norm' | o1c3i120_f32 | cpu."));
+            "ConvTranspose2d 'up' | n1ci2ih5iw6co3kh4kw4_s2x2_p1x1_op0x0_d1x1_g1_f32+relu | cpu.reference");
+  EXPECT_EQ(events[1], "BatchNorm2d 'norm' | o1c3i120_f32+affine | cpu.simd");
 }
 
 TEST(Trace, GivesTypeAndPathOfALayerApart) {

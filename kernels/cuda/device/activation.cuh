@@ -1,51 +1,66 @@
 #pragma once
 
+#include <upconv/kernels/activation_formula.h>
 #include <upconv/kernels/cuda/device/element.cuh>
 
 namespace upconv::kernels::cuda::device {
 
-enum class Function : unsigned char { none, relu, leaky, sigmoid, tanh };
+using Kind = ActivationKind;
 
-/// An activation as kernels take it: LeakyReLU and PReLU are one function, with a slope for all or by
-/// channel.
-template <class T>
-struct ActivationParams {
-  Function function = Function::none;
-  float slope = 0.0f;
-  const T* slopes = nullptr;  // null: `slope` for every channel
-  int slopes_step = 0;        // 0: slopes[0] for every channel; 1: slopes[channel]
+/// An activation as kernels take it. LeakyReLU and PReLU are one function, leaky_relu: its slope is `a`, or
+/// goes by the channel.
+struct DeviceActivation {
+  Kind kind = Kind::none;
+  float a = 0.0f, b = 0.0f;
+  const void* slopes = nullptr;  // of y's type, in a's place; null: a for every channel
+  int slopes_step = 0;           // 0: slopes[0] for every channel; 1: slopes[channel]
 
-  __device__ float slope_of(long long channel) const {
-    return slopes == nullptr ? slope : to_float(slopes[channel * slopes_step]);
+  template <class T>
+  __device__ __forceinline__ float a_of(long long channel) const {
+    return slopes == nullptr ? a : to_float(static_cast<const T*>(slopes)[channel * slopes_step]);
   }
 };
 
-/// NaN passes through every function, as in PyTorch.
-__device__ inline float activate(Function function, float value, float slope) {
-  switch (function) {
-    case Function::none:
-      return value;
-    case Function::relu:
-      return value < 0.0f ? 0.0f : value;
-    case Function::leaky:
-      return value > 0.0f ? value : value * slope;  // PyTorch's: 0 times an infinite slope is NaN
-    case Function::sigmoid:
-      return 1.0f / (1.0f + expf(-value));
-    case Function::tanh:
-      return tanhf(value);
-  }
-  return value;
+/// The function of x. NaN passes through, as in PyTorch.
+template <Kind kKind>
+__device__ __forceinline__ float activate(float x, float a, float b) {
+  return activation_formula(kKind, x, a, b);
 }
 
-/// The same for epilogues, which stand unrolled many times in a kernel: the long functions are called.
-__device__ __noinline__ static float activate_smooth(Function function, float value) {
-  return activate(function, value, 0.0f);
+/// x = f(x) for each of a thread's values: one branch for all.
+template <int kCount, class Function>
+__device__ __forceinline__ void apply_to_run(float (&v)[kCount], Function&& function) {
+#pragma unroll
+  for (float& x : v)
+    x = function(x);
 }
-__device__ inline float activate_compact(Function function, float value, float slope) {
-  if (function == Function::none) return value;
-  if (function == Function::relu) return activate(Function::relu, value, slope);
-  if (function == Function::leaky) return activate(Function::leaky, value, slope);
-  return activate_smooth(function, value);
+
+/// The functions that stand inside a long ladder in kernels on warpgroup products: inline, since a call would
+/// serialise the products, and so short ones alone. direct_wgmma.cpp refuses the others.
+template <int kCount>
+__device__ __forceinline__ void activate_run_inline(float (&v)[kCount], Kind kind, float a) {
+  if (kind == Kind::relu) return apply_to_run(v, [a](float x) { return activate<Kind::relu>(x, a, 0.0f); });
+  if (kind == Kind::leaky_relu)
+    return apply_to_run(v, [a](float x) { return activate<Kind::leaky_relu>(x, a, 0.0f); });
+}
+
+/// All functions, for epilogues that stand unrolled many times in a kernel: those of more than a few
+/// instructions are called.
+__device__ __noinline__ static float activate_called(Kind kind, float x, float a, float b) {
+  return activation_formula(kind, x, a, b);
+}
+template <int kCount>
+__device__ __forceinline__ void activate_run(float (&v)[kCount], Kind kind, float a, float b) {
+  switch (kind) {
+    case Kind::none:
+      return;
+    case Kind::relu:
+      return apply_to_run(v, [a](float x) { return activate<Kind::relu>(x, a, 0.0f); });
+    case Kind::leaky_relu:
+      return apply_to_run(v, [a](float x) { return activate<Kind::leaky_relu>(x, a, 0.0f); });
+    default:
+      return apply_to_run(v, [=](float x) { return activate_called(kind, x, a, b); });
+  }
 }
 
 }  // namespace upconv::kernels::cuda::device

@@ -5,19 +5,14 @@
 
 #include <upconv/kernels/cuda/device/direct_traits.cuh>
 
-/// Bias, activation and the store of a finished output row.
+/// The epilogue and the store of a finished output row.
 namespace upconv::kernels::cuda::device {
 
-template <Arithmetic kArithmetic>
-__device__ __forceinline__ float load_as_float(const void* values, std::int64_t i) {
-  if constexpr (kArithmetic == Arithmetic::f16) {
-    return __half2float(static_cast<const __half*>(values)[i]);
-  } else if constexpr (kArithmetic == Arithmetic::bf16) {
-    return __bfloat162float(static_cast<const __nv_bfloat16*>(values)[i]);
-  } else {
-    return static_cast<const float*>(values)[i];
-  }
-}
+/// A tensor's elements, as CUDA names their type.
+template <class Traits>
+using TensorElement =
+    std::conditional_t<Traits::kArithmetic == Arithmetic::f16, __half,
+                       std::conditional_t<Traits::kArithmetic == Arithmetic::bf16, __nv_bfloat16, float>>;
 
 template <Arithmetic kArithmetic>
 __device__ __forceinline__ std::uint32_t pack_pair(float low, float high) {
@@ -61,9 +56,7 @@ __device__ __forceinline__ void load_epilogue(DirectShared<Traits>& shared, cons
   if (thread >= Traits::kCo) return;
   const int co = min(co0 + thread, p.co - 1);
   const std::int64_t channel = static_cast<std::int64_t>(group) * p.co + co;
-  shared.bias[thread] = p.bias ? load_as_float<Traits::kArithmetic>(p.bias, channel) : 0.0f;
-  const auto& [function, slope, slopes, slopes_step] = p.activation;
-  shared.slopes[thread] = slopes ? load_as_float<Traits::kArithmetic>(slopes, channel * slopes_step) : slope;
+  shared.constants[thread] = p.epilogue.template constants_of<TensorElement<Traits>>(channel);
 }
 
 /// What a lane of a quad stores after an exchange of values of the quad's 4 channels (32-bit: 16 / kRun at a
@@ -112,21 +105,87 @@ struct OutputRun {
   }
 };
 
-/// A thread's finished pixels of channel 8*(j/2) + 2*(lane%4) + j%2: the sums of the last kh, plus bias,
-/// through `activate(value, slope)`.
-template <class Traits, class Activate>
+/// A thread's finished pixels of channel 8*(j/2) + 2*(lane%4) + j%2: the sums of the last kh, through
+/// `finisher(sums, constants, j)`.
+template <class Traits, class Finisher>
 __device__ __forceinline__ void finish(float (&v)[Traits::kRun], const DirectShared<Traits>& shared,
                                        const float (&d)[Traits::kBlocks][Traits::kN / 2], int j, int lane,
-                                       Activate&& activate) {
+                                       const Finisher& finisher) {
   constexpr int kLast = (Traits::kKh - 1) * Traits::kCo / 2;
-  const int channel = 8 * (j / 2) + 2 * (lane % 4) + j % 2;
-  const float bias = shared.bias[channel], slope = shared.slopes[channel];
 #pragma unroll
-  for (int i = 0; i < Traits::kRun; ++i) {
-    const int r = kLast + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2;
-    v[i] = activate(d[i % Traits::kBlocks][r] + bias, slope);
-  }
+  for (int i = 0; i < Traits::kRun; ++i)
+    v[i] = d[i % Traits::kBlocks][kLast + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2];
+  finisher(v, shared.constants[8 * (j / 2) + 2 * (lane % 4) + j % 2], j);
 }
+
+/// Bias, scale and shift, and one activation: what most layers have.
+template <Kind kKind>
+struct ShortFinisher {
+  template <int kRun>
+  __device__ __forceinline__ void operator()(float (&v)[kRun], const ChannelConstants& c, int) const {
+#pragma unroll
+    for (float& x : v)
+      x = activate<kKind>(fmaf(x, c.scale, c.shift), c.first_a, 0.0f);
+  }
+};
+
+/// The whole ladder. A thread reads the residual where its own run of pixels lies, also where quads exchange
+/// values before they store.
+template <class Traits>
+struct LadderFinisher {
+  const DirectArguments& p;
+  const TensorElement<Traits>*
+      residual;  // of the thread's run in channel 2*(lane%4) of the tile; may be null
+  std::int64_t plane;
+  int channels;  // from there on
+  int valid;     // pixels of the run
+
+  __device__ __forceinline__ LadderFinisher(const DirectArguments& arguments, const OutputRun<Traits>& out,
+                                            int lane)
+      : p(arguments), residual(nullptr), plane(out.plane), channels(out.channels), valid(out.valid) {
+    std::int64_t at = out.y - static_cast<const typename Traits::Element*>(p.y);
+    if (!p.vectors) {
+      const QuadPlace<Traits> place(lane % 4);
+      const int ahead = 2 * (lane % 4) - place.channel;
+      at += ahead * plane - place.column;
+      channels -= ahead;
+      valid += place.column;
+    }
+    if (p.epilogue.residual != nullptr)
+      residual = static_cast<const TensorElement<Traits>*>(p.epilogue.residual) + at;
+  }
+
+  template <int kRun>
+  __device__ __forceinline__ void load(float (&added)[kRun], int co) const {
+    if (residual == nullptr || co >= channels || valid <= 0) return;
+    const TensorElement<Traits>* from = residual + co * plane;
+    if (p.residual_vectors) {
+      const auto pack = *reinterpret_cast<const Pack<TensorElement<Traits>, kRun>*>(from);
+#pragma unroll
+      for (int i = 0; i < kRun; ++i)
+        added[i] = to_float(pack.values[i]);
+      return;
+    }
+#pragma unroll
+    for (int i = 0; i < kRun; ++i) {
+      if (i < valid) added[i] = to_float(from[i]);
+    }
+  }
+
+  template <int kRun>
+  __device__ __forceinline__ void operator()(float (&v)[kRun], const ChannelConstants& c, int j) const {
+    float added[kRun] = {};
+    load(added, 8 * (j / 2) + j % 2);
+#pragma unroll
+    for (float& x : v)
+      x = fmaf(x, c.scale, c.shift);
+    activate_run_inline(v, p.epilogue.first.kind, c.first_a);
+#pragma unroll
+    for (int i = 0; i < kRun; ++i)
+      v[i] = p.epilogue.scale_and_add(v[i], added[i]);
+    activate_run_inline(v, p.epilogue.second.kind, c.second_a);
+  }
+};
 
 /// Lane q of a quad gets element q of its lanes 0, 1, 2 and 3.
 __device__ __forceinline__ void transpose_quad(std::uint32_t (&v)[4], int lane) {
@@ -146,15 +205,15 @@ struct FinishedRow {
   std::uint32_t v[Traits::kCo / 4][kWords];
 };
 
-template <class Traits, class Activate>
+template <class Traits, class Finisher>
 __device__ __forceinline__ FinishedRow<Traits> finish_row(const DirectShared<Traits>& shared,
                                                           const float (&d)[Traits::kBlocks][Traits::kN / 2],
-                                                          int lane, Activate&& activate) {
+                                                          int lane, const Finisher& finisher) {
   FinishedRow<Traits> row;
 #pragma unroll
   for (int j = 0; j < Traits::kCo / 4; ++j) {
     float v[Traits::kRun];
-    finish<Traits>(v, shared, d, j, lane, activate);
+    finish<Traits>(v, shared, d, j, lane, finisher);
 #pragma unroll
     for (int w = 0; w < FinishedRow<Traits>::kWords; ++w) {
       if constexpr (Traits::kHalves) {
@@ -238,10 +297,11 @@ __device__ __forceinline__ void store_words(const FinishedRow<Traits>& row, cons
 
 /// Rows of 32-bit values that begin anywhere: a quad's values of 16 / kRun channels at a time are finished
 /// and exchanged; lane q then holds pixel q % kRun.
-template <class Traits, class Activate>
+template <class Traits, class Finisher>
 __device__ __forceinline__ void store_elements(const DirectShared<Traits>& shared,
                                                const float (&d)[Traits::kBlocks][Traits::kN / 2],
-                                               const OutputRun<Traits>& out, int lane, Activate&& activate) {
+                                               const OutputRun<Traits>& out, int lane,
+                                               const Finisher& finisher) {
   constexpr int kRun = Traits::kRun, kTogether = 4 / kRun;  // values j that make four elements
 #pragma unroll
   for (int j = 0; j < Traits::kCo / 4; j += kTogether) {
@@ -249,7 +309,7 @@ __device__ __forceinline__ void store_elements(const DirectShared<Traits>& share
 #pragma unroll
     for (int t = 0; t < kTogether; ++t) {
       float values[kRun];
-      finish<Traits>(values, shared, d, j + t, lane, activate);
+      finish<Traits>(values, shared, d, j + t, lane, finisher);
 #pragma unroll
       for (int i = 0; i < kRun; ++i)
         v[t * kRun + i] = __float_as_uint(values[i]);
@@ -265,25 +325,24 @@ __device__ __forceinline__ void store_elements(const DirectShared<Traits>& share
   }
 }
 
-/// visit(activate). Branches once a row, not once an element; a layer without an activation passes one
-/// branch.
-template <class Visit>
-__device__ __forceinline__ auto with_activation(Function function, Visit&& visit) {
-  if (function == Function::none)
-    return visit([](float x, float slope) { return activate(Function::none, x, slope); });
-  switch (function) {
-    case Function::none:  // above
-      break;
-    case Function::relu:
-      return visit([](float x, float slope) { return activate(Function::relu, x, slope); });
-    case Function::leaky:
-      return visit([](float x, float slope) { return activate(Function::leaky, x, slope); });
-    case Function::sigmoid:
-      return visit([](float x, float slope) { return activate(Function::sigmoid, x, slope); });
-    case Function::tanh:
-      return visit([](float x, float slope) { return activate(Function::tanh, x, slope); });
+/// visit(finisher). Branches once a row, not once an element; a layer without an activation passes two
+/// branches.
+template <class Traits, class Visit>
+__device__ __forceinline__ auto with_finisher(const DirectArguments& p, const OutputRun<Traits>& out,
+                                              int lane, Visit&& visit) {
+  if (p.epilogue.tail) return visit(LadderFinisher<Traits>(p, out, lane));
+  switch (p.epilogue.first.kind) {
+    case Kind::relu:
+      return visit(ShortFinisher<Kind::relu>());
+    case Kind::leaky_relu:
+      return visit(ShortFinisher<Kind::leaky_relu>());
+    case Kind::sigmoid:
+      return visit(ShortFinisher<Kind::sigmoid>());
+    case Kind::tanh:
+      return visit(ShortFinisher<Kind::tanh>());
+    default:  // none: the host lets no other pass
+      return visit(ShortFinisher<Kind::none>());
   }
-  __builtin_unreachable();
 }
 
 /// Finishes and stores a row.
@@ -291,21 +350,21 @@ template <class Traits>
 __device__ __forceinline__ void put_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
                                         const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
                                         const DirectArguments& p) {
-  const Function function = p.activation.function;
-  const auto finished = [&](auto&& activate) { return finish_row<Traits>(shared, d, lane, activate); };
+  const auto finished = [&](const auto& finisher) { return finish_row<Traits>(shared, d, lane, finisher); };
   if (p.vectors) {
     // Stores of their own for each activation where the row is on the path from one row's products to the
     // next.
     if constexpr (Traits::kSplit) {
-      store_vectors<Traits>(with_activation(function, finished), out);
+      store_vectors<Traits>(with_finisher<Traits>(p, out, lane, finished), out);
     } else {
-      with_activation(function, [&](auto&& activate) { store_vectors<Traits>(finished(activate), out); });
+      with_finisher<Traits>(p, out, lane,
+                            [&](const auto& finisher) { store_vectors<Traits>(finished(finisher), out); });
     }
   } else if constexpr (Traits::kHalves) {
-    store_words<Traits>(with_activation(function, finished), out, lane);
+    store_words<Traits>(with_finisher<Traits>(p, out, lane, finished), out, lane);
   } else {
-    with_activation(function,
-                    [&](auto&& activate) { store_elements<Traits>(shared, d, out, lane, activate); });
+    with_finisher<Traits>(
+        p, out, lane, [&](const auto& finisher) { store_elements<Traits>(shared, d, out, lane, finisher); });
   }
 }
 

@@ -380,8 +380,10 @@ __device__ __forceinline__ void mend_infinities(const DirectShared<Traits>& shar
     const DirectItem item = item_at<Traits>(p, index);
     compute_nans_plainly(
         p, taps, OutputBox{item.n, group, co0, Traits::kCo, item.oh0, item.rows, item.ow0, Traits::kPixels},
-        shared.bias, shared.slopes, static_cast<int>(threadIdx.x % Traits::kConsumerThreads),
-        Traits::kConsumerThreads);
+        shared.constants, static_cast<int>(threadIdx.x % Traits::kConsumerThreads), Traits::kConsumerThreads,
+        [&](float sum, const ChannelConstants& c, std::int64_t at) {
+          return p.epilogue.template finish_inline<float>(sum, c, at);
+        });
   }
 }
 

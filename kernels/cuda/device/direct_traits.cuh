@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <upconv/kernels/cuda/device/activation.cuh>
 #include <upconv/kernels/cuda/device/barrier.cuh>
+#include <upconv/kernels/cuda/device/epilogue.cuh>
 #include <upconv/kernels/cuda/device/wgmma.cuh>
 
 /// Compile-time choices of the direct convolution, and its arguments.
@@ -24,7 +24,6 @@ struct DirectArguments {
   const void* x;                // [n, groups * ci, ih, iw]
   const void* weights;          // packed, see direct_pack.h
   const int* weight_exponents;  // fp32: [groups * co_tiles], weights are the packed ones times 2^exponent
-  const void* bias;             // [groups * co] of y's type, or null
   void* y;                      // [n, groups * co, oh, ow]
   int n, groups, ci, co, ih, iw, oh, ow;
   bool full_height;    // every kh slot holds a tap; else the first one holds none
@@ -40,7 +39,8 @@ struct DirectArguments {
   bool boxes;  // x's rows are aligned well enough for the copy engine
   bool realign;  // feeders move fetched tiles left by the shift; 16-bit rows without boxes, each as it lies
   bool vectors;  // y's rows are aligned well enough for vector stores
-  ActivationParams<void> activation;  // slopes of y's type
+  bool residual_vectors;  // so are the residual's
+  DeviceEpilogue epilogue;
   const float* plain_weight;  // fp32: as PyTorch stores it, [groups * ci, co, kh, kw] if transposed, else
                               // [groups * co, ci, kh, kw]
   bool transposed;            // of the plain weight: packed ones are turned
@@ -149,8 +149,7 @@ struct DirectShared {
   Barrier weights;
   TileNote notes[Traits::kConsumers][Traits::kMaxStages];
   int not_finite[Traits::kConsumers];  // fp32: whether a tile held an infinity or a NaN
-  float bias[Traits::kCo];
-  float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
+  ChannelConstants constants[Traits::kCo];
 
   static constexpr int kHeaderBytes = 2048;
   __device__ unsigned char* ring(int consumer, int stages) {

@@ -5,7 +5,7 @@
 #include <upconv/kernels/cuda/device/element.cuh>
 #include <upconv/kernels/cuda/device/mma_traits.cuh>
 
-/// Bias, activation and the store of a finished tile.
+/// The epilogue and the store of a finished tile.
 namespace upconv::kernels::cuda::device {
 
 /// The constants of the block's channels, once, by all its threads.
@@ -17,10 +17,13 @@ __device__ __forceinline__ void load_epilogue(MmaShared<Traits>& shared,
   if (thread >= Traits::kCo) return;
   const int co = min(tile.co0 + thread, p.co - 1);
   const std::int64_t channel = static_cast<std::int64_t>(tile.group) * p.co + co;
-  shared.bias[thread] = p.bias == nullptr ? 0.0f : to_float(p.bias[channel]);
-  shared.slopes[thread] = p.activation.slope_of(channel);
-  if constexpr (!Traits::kHalves)
-    shared.scales[thread] = ldexpf(1.0f, p.exponents[tile.group * p.fragments * 8 + co]);
+  ChannelConstants constants = p.epilogue.template constants_of<typename Traits::Element>(channel);
+  if constexpr (!Traits::kHalves) {
+    const float scale = ldexpf(1.0f, p.exponents[tile.group * p.fragments * 8 + co]);
+    shared.scales[thread] = scale;
+    if constexpr (Traits::kUnscaledLast) constants.scale *= scale;
+  }
+  shared.constants[thread] = constants;
 }
 
 /// Stores a run of consecutive pixels, of which those before `valid` lie in the image, kVector at a time: y
@@ -37,24 +40,16 @@ __device__ __forceinline__ void store_vectors(Element* y, const float (&v)[kRun]
   }
 }
 
-/// One branch for a run, not one for an element.
-template <int kCount>
-__device__ __forceinline__ void activate_run(float (&v)[kCount], Function function, float slope) {
-  const auto apply = [&v](auto&& of) {
+/// Loads what store_vectors would overwrite, of the residual.
+template <int kVector, class Element, int kRun>
+__device__ __forceinline__ void load_vectors(float (&v)[kRun], const Element* residual, int valid) {
 #pragma unroll
-    for (float& x : v)
-      x = of(x);
-  };
-  switch (function) {
-    case Function::none:
-      return;
-    case Function::relu:
-      return apply([slope](float x) { return activate(Function::relu, x, slope); });
-    case Function::leaky:
-      return apply([slope](float x) { return activate(Function::leaky, x, slope); });
-    case Function::sigmoid:
-    case Function::tanh:
-      return apply([function](float x) { return activate_smooth(function, x); });
+  for (int i = 0; i < kRun; i += kVector) {
+    if (i >= valid) continue;
+    const auto pack = *reinterpret_cast<const Pack<Element, kVector>*>(residual + i);
+#pragma unroll
+    for (int k = 0; k < kVector; ++k)
+      v[i + k] = to_float(pack.values[k]);
   }
 }
 
@@ -75,17 +70,24 @@ __device__ __forceinline__ void store_row(const MmaShared<Traits>& shared,
 #pragma unroll
     for (int e = 0; e < 2; ++e) {
       const int channel = 8 * f + 2 * (lane % 4) + e;
-      const float bias = shared.bias[channel], slope = shared.slopes[channel];
-      const float scale = Traits::kUnscaledLast ? shared.scales[channel] : 1.0f;
-      float v[Traits::kRun];
+      float v[Traits::kRun], added[Traits::kRun] = {};
 #pragma unroll
-      for (int i = 0; i < Traits::kRun; ++i) {
-        const float sum = sums[i % Traits::kBlocks][f][2 * (i / Traits::kBlocks) + e];
-        v[i] = Traits::kUnscaledLast ? fmaf(sum, scale, bias) : sum + bias;
-      }
-      activate_run(v, p.activation.function, slope);
+      for (int i = 0; i < Traits::kRun; ++i)
+        v[i] = sums[i % Traits::kBlocks][f][2 * (i / Traits::kBlocks) + e];
       const int co = tile.co0 + channel;
       if (co >= p.co) continue;
+      if (p.epilogue.residual != nullptr) {
+        const auto* from =
+            static_cast<const typename Traits::Element*>(p.epilogue.residual) + (y - p.y) + co * plane;
+        if (p.stored == Traits::kVector) {
+          load_vectors<Traits::kVector>(added, from, valid);
+        } else if (p.stored == 2) {
+          load_vectors<2>(added, from, valid);
+        } else {
+          load_vectors<1>(added, from, valid);
+        }
+      }
+      p.epilogue.finish_run(v, shared.constants[channel], added);
       if (p.stored == Traits::kVector) {
         store_vectors<Traits::kVector>(y + co * plane, v, valid);
       } else if (p.stored == 2) {

@@ -171,7 +171,10 @@ __device__ __forceinline__ void mend_infinities(const MmaShared<Traits>& shared,
   compute_nans_plainly(
       p, PlainTaps{p.kh, p.kw, p.lead_h, p.lead_w},
       OutputBox{tile.n, tile.group, tile.co0, Traits::kCo, tile.oh0 + row, 1, tile.ow0, Traits::kPixels},
-      shared.bias, shared.slopes, static_cast<int>(threadIdx.x % 32), 32);
+      shared.constants, static_cast<int>(threadIdx.x % 32), 32,
+      [&](float sum, const ChannelConstants& c, std::int64_t at) {
+        return p.epilogue.template finish<float>(sum, c, at);
+      });
 }
 
 /// Grid: a block for each tile.

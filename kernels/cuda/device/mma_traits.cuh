@@ -6,7 +6,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include <upconv/kernels/cuda/device/activation.cuh>
+#include <upconv/kernels/cuda/device/epilogue.cuh>
 #include <upconv/kernels/cuda/device/mma.cuh>
 
 /// Compile-time choices of the direct convolution on mma.sync, and its arguments.
@@ -18,9 +18,8 @@ struct MmaArguments {
   const T* x;                     // [n, groups * ci, ih, iw]
   const void* weights;            // packed, see direct_mma_pack.h
   const std::int32_t* exponents;  // f32: of the weights, [groups, fragments, 8]
-  const T* bias;                  // [groups * co], or null
   T* y;                           // [n, groups * co, oh, ow]
-  ActivationParams<T> activation;
+  DeviceEpilogue epilogue;
   int groups, ci, co, ih, iw, oh, ow, kh, kw;
   int lead_h, lead_w;  // output (oh, ow) begins to read at input (oh - lead_h, ow - lead_w)
   int chunks;          // of input channels
@@ -28,7 +27,9 @@ struct MmaArguments {
   int co_tiles, tiles_h, tiles_w;
   int step_rows;  // rows of taps whose weights are in shared memory at once
   bool pairs;     // 16 bits: rows begin on 4-byte boundaries, so that cp.async can copy pairs of elements
-  int stored;     // pixels of a store to y: as many as its rows' alignment allows, kVector, 2 or 1
+  int stored;  // pixels of an access to y and the residual: as many as their rows' alignment allows, kVector,
+               // 2 or
+               // 1
   const T* plain_weight;  // as PyTorch stores it, [groups * ci, co, kh, kw] if transposed, else
                           // [groups * co, ci, kh, kw]
   bool transposed;        // of the plain weight: packed ones are turned
@@ -88,11 +89,10 @@ struct MmaTraits {
 /// Shared memory of a block; two tiles of input and two steps' weights follow it.
 template <class Traits>
 struct MmaShared {
-  float bias[Traits::kCo];
-  float slopes[Traits::kCo];  // what the epilogue multiplies negative values by
+  ChannelConstants constants[Traits::kCo];
   float scales[Traits::kCo];  // f32: by which sums undo the scaling of packed weights
 
-  static constexpr int kHeaderBytes = 384;
+  static constexpr int kHeaderBytes = 640;
   static constexpr __host__ __device__ int input_bytes(int kh) {
     return (Traits::kRows + kh - 1) * Traits::kRowBytes;
   }

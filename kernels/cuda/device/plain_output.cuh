@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include <upconv/kernels/cuda/device/activation.cuh>
+#include <upconv/kernels/cuda/device/epilogue.cuh>
 
 /// Outputs that read an infinity, of fp32 on matrix units. An operand is there a sum of parts, and the lower
 /// parts of an infinity are infinity less infinity: a NaN, and so is every output that reads it, whatever a
@@ -49,11 +49,12 @@ __device__ __forceinline__ float plain_sum(const Arguments& p, const PlainTaps& 
 }
 
 /// Computes the NaNs among a box's stored outputs once more. For `threads` threads, of which this is
-/// `thread`, and which see what the others have stored. `bias` and `slopes` are those of the box's channels.
-template <class Arguments>
+/// `thread`, and which see what the others have stored. `constants` are those of the box's channels;
+/// `finish(sum, constants, at)` is the epilogue for element `at` of y.
+template <class Arguments, class Finish>
 __device__ __forceinline__ void compute_nans_plainly(const Arguments& p, const PlainTaps& taps,
-                                                     const OutputBox& box, const float* bias,
-                                                     const float* slopes, int thread, int threads) {
+                                                     const OutputBox& box, const ChannelConstants* constants,
+                                                     int thread, int threads, Finish&& finish) {
   const std::int64_t plane = static_cast<std::int64_t>(p.oh) * p.ow;
   const int channels = min(box.channels, p.co - box.co0), rows = min(box.rows, p.oh - box.oh0);
   const int columns = min(box.columns, p.ow - box.ow0);
@@ -69,7 +70,7 @@ __device__ __forceinline__ void compute_nans_plainly(const Arguments& p, const P
       const float stored = *at;
       if (stored == stored) continue;
       const float sum = plain_sum(p, taps, box.n, box.group, box.co0 + co, oh, ow);
-      *at = activate(p.activation.function, sum + bias[co], slopes[co]);
+      *at = finish(sum, constants[co], at - static_cast<const float*>(p.y));
     }
   }
 }
