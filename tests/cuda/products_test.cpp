@@ -39,7 +39,7 @@ Tensor exact_result(const ConvProblem& p, const GpuConvolution::Host& host) {
                                  .epilogue = {.bias = {}, .first = host.activation},
                                  .y = y};
   const auto packed = kernels::pack_weight(p, host.weight, cpu.device());
-  if (packed.defined()) operands.packed_weight = &packed;
+  operands.packed_weight = &packed;
   if (host.bias.defined()) operands.epilogue.bias = host.bias;
   if (host.slopes.defined()) operands.epilogue.first.slopes = host.slopes;
   kernels::convolution(p, operands, "", cpu);
