@@ -4,11 +4,11 @@
 //   bench_gpu [--flagship] [--relatives] [--suite] [--all-rows] [--bias] [--benchmark_filter=<regex>]
 //             [problem string]...
 //
-// With --bias there is a bias to add, of zeros.
-// A problem string without a type is taken in every mode: f32, tf32, f16, bf16. The row that would run, or
-// with --all-rows every row that fits, is checked on sampled outputs and then timed: CUDA events around
-// replays of a graph that calls it on random normal inputs, in as many buffers as it takes to leave the L2.
-// Exit code 1 if a row was wrong.
+// With --bias there is a bias to add, of zeros. A problem may end with an epilogue, as
+// "+affine+relu+residual". A problem string without a type is taken in every mode: f32, tf32, f16, bf16. The
+// row that would run, or with --all-rows every row that fits, is checked on sampled outputs and then timed:
+// CUDA events around replays of a graph that calls it on random normal inputs, in as many buffers as it takes
+// to leave the L2. Exit code 1 if a row was wrong.
 
 #include <algorithm>
 #include <iomanip>
@@ -35,6 +35,7 @@ using upconv::kernels::ConvOperands;
 using upconv::kernels::ConvProblem;
 using upconv::kernels::ConvRow;
 
+constexpr auto kPRelu = upconv::kernels::ActivationKind::prelu;
 constexpr int kRounds = 9;
 constexpr double kRoundSeconds = 0.01;
 
@@ -44,10 +45,11 @@ struct Options {
 };
 
 void add(std::vector<ConvProblem>& problems, const std::string& text) {
-  const bool typed = !text.substr(text.rfind('_') + 1).starts_with('g');
+  const std::string layer = text.substr(0, text.find('+')), epilogue = text.substr(layer.size());
+  const bool typed = !layer.substr(layer.rfind('_') + 1).starts_with('g');
   if (!typed) {
     for (const char* mode : {"_f32", "_tf32", "_f16", "_bf16"})
-      problems.push_back(ConvProblem::parse(text + mode));
+      problems.push_back(ConvProblem::parse(layer + mode + epilogue));
   } else {
     problems.push_back(ConvProblem::parse(text));
   }
@@ -98,12 +100,21 @@ class Operands {
         weight_on_gpu_(weight_.to(ctx.device())),
         packed_(upconv::kernels::pack_weight(problem, weight_, ctx.device())) {
     if (bias) bias_ = Tensor::zeros({problem.co}, problem.dtype, ctx.device());
+    const upconv::kernels::EpilogueForm& form = problem.epilogue;
+    if (form.affine) factors_ = Tensor::full({problem.co}, 0.5, upconv::DType::f32, ctx.device());
+    if (form.first == kPRelu || form.second == kPRelu)
+      slopes_ = Tensor::full({problem.co}, 0.25, problem.dtype, ctx.device());
     const auto pair = static_cast<std::size_t>(upconv::bench::bytes_moved(problem));
     const std::size_t count = std::max<std::size_t>(2, 3 * l2_bytes(ctx) / pair + 1);
     for (std::size_t i = 0; i < count; ++i) {
       xs_.push_back(x_.to(ctx.device()));
       ys_.push_back(Tensor::empty(problem.y_shape(), problem.dtype, ctx.device()));
+      if (form.residual) {
+        residuals_.push_back(
+            upconv::bench::random_normal(problem.y_shape(), problem.dtype, 3).to(ctx.device()));
+      }
     }
+    form_ = form;
   }
 
   std::size_t count() const { return xs_.size(); }
@@ -111,24 +122,41 @@ class Operands {
     return {.x = xs_[i],
             .weight = weight_on_gpu_,
             .packed_weight = &packed_,
-            .epilogue = {.bias = bias_.defined() ? bias_.view() : upconv::ConstTensorView()},
+            .epilogue = epilogue(i),
             .y = ys_[i]};
   }
-  /// Runs the row into NaN and checks what it wrote.
+  /// Runs the row into NaN and checks what it wrote; with the bias alone, which is zero.
   void check(const ConvRow& row, const ConvProblem& problem, upconv::ExecutionContext& ctx) {
     Tensor& y = ys_.front();
+    ConvOperands operands = (*this)[0];
+    operands.epilogue = {.bias = operands.epilogue.bias};
     upconv::cuda::check(cudaMemsetAsync(y.view().raw(), 0xff, y.spec().bytes(), upconv::cuda::stream_of(ctx)),
                         "cudaMemsetAsync");
-    row.launch(problem, (*this)[0], ctx);
+    row.launch(problem, operands, ctx);
     ctx.synchronize();
     upconv::bench::check_outputs(problem, x_, weight_, y.to(upconv::Device::cpu()));
   }
 
  private:
+  /// That of the problem. What it multiplies by does not matter to the time.
+  upconv::kernels::Epilogue epilogue(std::size_t i) {
+    upconv::kernels::Epilogue epilogue;
+    if (bias_.defined()) epilogue.bias = bias_;
+    if (form_.affine) epilogue.scale = epilogue.shift = factors_;
+    epilogue.first = {.kind = form_.first,
+                      .slopes = slopes_.defined() ? slopes_.view() : upconv::ConstTensorView()};
+    if (form_.scaled) epilogue.factor = 0.5f;
+    if (form_.residual) epilogue.residual = residuals_[i];
+    epilogue.second = epilogue.first;
+    epilogue.second.kind = form_.second;
+    return epilogue;
+  }
+
+  upconv::kernels::EpilogueForm form_;
   Tensor x_, weight_;  // on the CPU
-  Tensor weight_on_gpu_, bias_;
+  Tensor weight_on_gpu_, bias_, factors_, slopes_;
   upconv::kernels::PackedWeight packed_;
-  std::vector<Tensor> xs_, ys_;
+  std::vector<Tensor> xs_, ys_, residuals_;
 };
 
 /// Seconds of one call, a sample for each of the benchmark's iterations.

@@ -56,8 +56,9 @@ std::string mode_of(const kernels::ConvProblem& problem) {
 }
 
 double bytes_moved(const kernels::ConvProblem& problem) {
+  const std::int64_t y = problem.y_shape().numel();
   const std::int64_t elements =
-      problem.x_shape().numel() + problem.weight_shape().numel() + problem.y_shape().numel();
+      problem.x_shape().numel() + problem.weight_shape().numel() + y + (problem.epilogue.residual ? y : 0);
   return static_cast<double>(elements) * static_cast<double>(size_of(problem.dtype));
 }
 

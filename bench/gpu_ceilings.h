@@ -29,7 +29,7 @@ class GpuCeilings {
   std::map<std::string, double> flops_per_second_;
 };
 
-/// Input, weight and output, each once.
+/// Input, weight, output and residual, each once.
 double bytes_moved(const kernels::ConvProblem& problem);
 
 }  // namespace upconv::bench

@@ -4,6 +4,7 @@
 #include <upconv/layers/convolution_operation.h>
 #include <upconv/layers/image_hint.h>
 #include <upconv/layers/initial_values.h>
+#include <upconv/layers/pointwise_operation.h>
 
 namespace upconv {
 
@@ -142,7 +143,13 @@ void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::
                                               TensorView y, ExecutionContext& ctx) const {
   check_input(x, ctx);
   check_forward(x, y, output_spec(x.spec()));
-  run(x, {.first = activation}, y, ctx);
+  const kernels::EpilogueForm form{.first = activation.kind};
+  const kernels::Verdict verdict = takes(row(x.spec(), {}, ctx), x.spec(), form, ctx);
+  if (verdict.supported) return run(x, {.first = activation}, y, ctx);
+  run(x, {}, y, ctx);  // what the layer's kernel cannot do is cheaper in a pass of its own
+  const TensorSpec images{problem_for(x.spec()).y_shape(), y.dtype(), y.device()};
+  kernels::pointwise(pointwise_problem(images, form), {.x = y, .epilogue = {.first = activation}, .y = y},
+                     name(), ctx);
 }
 
 void ConvolutionLayer::run(ConstTensorView x, const kernels::Epilogue& epilogue, TensorView y,
