@@ -8,7 +8,7 @@
     golden     an input and PyTorch's output for given weights, for the C++ tests
 
 docs/upscaler.md has the commands in order, the definitions and the results. Weights become HDF5
-through export_hdf5.py, which must lie beside this file. Needs torch, numpy, h5py and Pillow.
+through export_hdf5.py, which must lie beside this file, as must photographs.py. Needs torch, numpy, h5py and Pillow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -29,89 +28,13 @@ from PIL import Image
 from torch import nn
 
 from export_hdf5 import export_state_dict
+from photographs import HELD_OUT, TRAINING, open_rgb, refuse_missing, resize_long_side
 
 SCALE = 2
 BORDER = 4  # pixels of the large picture that PSNR leaves out on every side
 RECEPTIVE = 8  # low-resolution pixels around a pixel that its output depends on
 
-LOMIRI_16 = ("lomiri-wallpapers-16.04", "usr/share/backgrounds")
-LOMIRI_20 = ("lomiri-wallpapers-20.04", "usr/share/backgrounds")
-MATE = ("mate-backgrounds", "usr/share/backgrounds/mate/nature")
-PLASMA = ("plasma-workspace-wallpapers", "usr/share/wallpapers")
-PALAPELI = ("palapeli-data", "usr/share/palapeli/collection")
-SKIMAGE = ("python3-skimage", "usr/lib/python3/dist-packages/skimage/data")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A photograph in a Debian package and how large it is used (long sides in pixels)."""
-
-    name: str
-    source: tuple[str, str]
-    file: str
-    sizes: tuple[int, ...]
-
-    def path(self, packages: Path) -> Path:
-        """Where the file is when every package is unpacked into a folder of its own name."""
-        return packages / self.source[0] / self.source[1] / self.file
-
-
-LARGE = (1440, 960, 640)
-MEDIUM = (1200, 800, 560)
-
-
-def plasma(name: str) -> Picture:
-    return Picture(name.lower(), PLASMA, f"{name}/contents/images/2560x1600.jpg", LARGE)
-
-
-# The network never sees these while it is trained or tuned.
-HELD_OUT = (
-    Picture("astronaut", SKIMAGE, "astronaut.png", (512,)),
-    Picture("boats", PLASMA, "EveningGlow/contents/images/2560x1600.jpg", (1024,)),
-    Picture("brushes", LOMIRI_16, "Picture_1A_by_freespace.jpg", (720,)),
-    Picture("castle", PALAPELI, "castle-maintenon.jpg", (682,)),
-    Picture("coffee", SKIMAGE, "coffee.png", (600,)),
-    Picture("dune", MATE, "Dune.jpg", (840,)),
-    Picture("honey_bee", PALAPELI, "european-honey-bee.jpg", (768,)),
-    Picture("mountains", LOMIRI_16, "picosdeeuropa_by_Aitzol_Berasategi.jpg", (1024,)),
-    Picture("nuthatch", LOMIRI_20, "Kleiber_by_Lukas_Baubkus.jpg", (1024,)),
-    Picture("stream", LOMIRI_16, "life_by_Aitzol_Berasategi.jpg", (1024,)),
-)
-
 DEMO = "honey_bee"
-
-TRAINING = (
-    Picture("bridge", LOMIRI_16, "Bridge_by_Sander_Klootwijk.jpg", LARGE),
-    Picture("dragonfly", LOMIRI_16, "Dragonfly_by_Bolly.jpg", LARGE),
-    Picture("fig", LOMIRI_16, "Picture_0B_by_freespace.jpg", MEDIUM),
-    Picture("wine", LOMIRI_16, "Wine_by_Jakkub_Mede.jpg", LARGE),
-    Picture("aitzgorri", LOMIRI_16, "aitzgorri_by_Aitzol_Berasategi.jpg", LARGE),
-    Picture("analog_pattern", LOMIRI_16, "analogpattern_by_Peter_Nerlich.jpg", MEDIUM),
-    Picture("free", LOMIRI_16, "free_by_Peter_Nerlich.jpg", MEDIUM),
-    Picture("friends", LOMIRI_16, "friends_by_Aitzol_Berasategi.jpg", LARGE),
-    Picture("clock", LOMIRI_16, "greentock_by_Peter_Nerlich.jpg", MEDIUM),
-    Picture("seeding", LOMIRI_16, "seeding_by_Clements_Engelhardt.jpg", LARGE),
-    Picture("sunset", LOMIRI_16, "sunset_by_Aitzol_Berasategi.jpg", LARGE),
-    Picture("blinds", MATE, "Blinds.jpg", (960, 640)),
-    Picture("garden", MATE, "Garden.jpg", (960, 640)),
-    Picture("green_meadow", MATE, "GreenMeadow.jpg", (640,)),
-    Picture("lady_bird", MATE, "LadyBird.jpg", (960, 640)),
-    Picture("rain_drops", MATE, "RainDrops.jpg", (960, 640)),
-    Picture("storm", MATE, "Storm.jpg", (960, 640)),
-    Picture("two_wings", MATE, "TwoWings.jpg", (960, 640)),
-    Picture("wood", MATE, "Wood.jpg", (960, 640)),
-    Picture("yellow_flower", MATE, "YellowFlower.jpg", (960, 640)),
-    *map(plasma, ("BytheWater", "ColdRipple", "ColorfulCups", "FallenLeaf", "Grey", "Kite",
-                  "OneStandsOut", "Path", "summer_1am")),
-    Picture("cincinnati_bridge", PALAPELI, "cincinnati-bridge.jpg", (800, 540)),
-    Picture("citrus_fruits", PALAPELI, "citrus-fruits.jpg", (800, 540)),
-    Picture("chameleon", PALAPELI, "panther-chameleon-female.jpg", (960, 640)),
-    Picture("chelsea", SKIMAGE, "chelsea.png", (451, 320)),
-    Picture("rocket", SKIMAGE, "rocket.jpg", (426,)),
-    Picture("brick", SKIMAGE, "brick.png", (512,)),
-    Picture("grass", SKIMAGE, "grass.png", (512,)),
-    Picture("gravel", SKIMAGE, "gravel.png", (512,)),
-)
 
 
 # --- the network --------------------------------------------------------------------------------
@@ -160,20 +83,6 @@ def load_network(path: Path) -> nn.Sequential:
 
 
 # --- pictures -----------------------------------------------------------------------------------
-
-
-def open_rgb(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")
-
-
-def resize_long_side(image: Image.Image, size: int) -> Image.Image:
-    """Reduced to a long side of `size` pixels (never enlarged), both sides then cut to even."""
-    factor = min(1.0, size / max(image.size))
-    width, height = (round(side * factor) for side in image.size)
-    if (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-    return image.crop((0, 0, width - width % SCALE, height - height % SCALE))
 
 
 def halve(image: Image.Image) -> Image.Image:
@@ -227,11 +136,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def prepare(args: argparse.Namespace) -> None:
     """Training luma and held-out colour pictures as PNG, from unpacked packages."""
-    missing = [p.path(args.packages) for p in (*TRAINING, *HELD_OUT)
-               if not p.path(args.packages).exists()]
-    if missing:
-        sys.exit("train_upscaler.py: missing pictures; unpack their packages as docs/upscaler.md "
-                 "says:\n  " + "\n  ".join(map(str, missing)))
+    refuse_missing(args.packages, "train_upscaler.py")
     train, held_out = args.output / "train", args.output / "held_out"
     for folder in (train, held_out):
         folder.mkdir(parents=True, exist_ok=True)
