@@ -28,12 +28,16 @@ double fastest(ExecutionContext& ctx, int calls, const Work& work) {
   return best;
 }
 
-double copy_rate(ExecutionContext& ctx) {
+}  // namespace
+
+double gpu_copy_rate(ExecutionContext& ctx) {
   const Tensor from = Tensor::zeros({std::int64_t{1} << 28}, DType::f32, ctx.device());
   Tensor to = Tensor::empty(from.shape(), DType::f32, ctx.device());
   const double seconds = fastest(ctx, 8, [&] { ctx.copy(to, from); });
   return 2.0 * static_cast<double>(from.spec().bytes()) / seconds;
 }
+
+namespace {
 
 double product_rate(ExecutionContext& ctx, DType dtype, Precision precision) {
   constexpr std::int64_t kSize = 8192;
@@ -62,7 +66,7 @@ double bytes_moved(const kernels::ConvProblem& problem) {
   return static_cast<double>(elements) * static_cast<double>(size_of(problem.dtype));
 }
 
-GpuCeilings::GpuCeilings(ExecutionContext& ctx) : bytes_per_second_(copy_rate(ctx)) {
+GpuCeilings::GpuCeilings(ExecutionContext& ctx) : bytes_per_second_(gpu_copy_rate(ctx)) {
   flops_per_second_["tf32"] = product_rate(ctx, DType::f32, Precision::tf32);
   flops_per_second_["f16"] = product_rate(ctx, DType::f16, Precision::fp32);
   flops_per_second_["bf16"] = product_rate(ctx, DType::bf16, Precision::fp32);

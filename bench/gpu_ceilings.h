@@ -10,6 +10,9 @@ namespace upconv::bench {
 /// What a convolution computes in: "f32", "tf32", "f16" or "bf16", as problem strings end.
 std::string mode_of(const kernels::ConvProblem& problem);
 
+/// Bytes a second, read and written, of a large copy within the GPU's memory.
+double gpu_copy_rate(ExecutionContext& ctx);
+
 /// What this GPU can do, measured: a large copy within its memory, counting bytes read and written, and
 /// products of 8192 x 8192 matrices by Linear in every mode.
 class GpuCeilings {

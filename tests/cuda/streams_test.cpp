@@ -41,7 +41,8 @@ class CudaStreams : public Gpu, public ::testing::WithParamInterface<Arithmetic>
 
   ExecutionContextOptions options() const { return {.device = kGpu, .precision = GetParam().precision}; }
 
-  /// Direct convolutions of several sizes, a strided one, and, unless told otherwise, matrix products.
+  /// Direct convolutions of several sizes, a strided one, a normalisation that no convolution takes over,
+  /// and, unless told otherwise, matrix products.
   Sequential network(bool with_products = true) {
     Sequential net;
     net.append(Conv2d({.in_channels = 8, .out_channels = 32, .kernel_size = 3, .padding = 1}))
@@ -53,7 +54,8 @@ class CudaStreams : public Gpu, public ::testing::WithParamInterface<Arithmetic>
             {.in_channels = 32, .out_channels = 16, .kernel_size = 4, .stride = 2, .padding = 1}))
         .append(BatchNorm2d({.num_features = 16}))
         .append(Conv2d({.in_channels = 16, .out_channels = 16, .kernel_size = 5, .padding = 2, .groups = 2}))
-        .append(Sigmoid());
+        .append(Sigmoid())
+        .append(BatchNorm2d({.num_features = 16}));
     if (with_products) {
       net.append(Conv2d({.in_channels = 16, .out_channels = 12, .kernel_size = 1}))
           .append(Linear({.in_features = 78, .out_features = 20}));

@@ -130,59 +130,62 @@ struct ShortFinisher {
 };
 
 /// The whole ladder. A thread reads the residual where its own run of pixels lies, also where quads exchange
-/// values before they store.
+/// values before they store: all of a row at once, ahead of the stores, so that one latency is paid and not
+/// one a channel, and from the L2, where the row before has called it to.
 template <class Traits>
 struct LadderFinisher {
+  using Element = TensorElement<Traits>;
+  static constexpr int kRun = Traits::kRun, kChannels = Traits::kCo / 4;
+
   const DirectArguments& p;
-  const TensorElement<Traits>*
-      residual;  // of the thread's run in channel 2*(lane%4) of the tile; may be null
-  std::int64_t plane;
-  int channels;  // from there on
-  int valid;     // pixels of the run
+  Pack<Element, kRun> added[kChannels];
 
   __device__ __forceinline__ LadderFinisher(const DirectArguments& arguments, const OutputRun<Traits>& out,
                                             int lane)
-      : p(arguments), residual(nullptr), plane(out.plane), channels(out.channels), valid(out.valid) {
+      : p(arguments) {
+    if (p.epilogue.residual == nullptr) return;
+    // Of the thread's run in channel 2*(lane%4) of the tile.
     std::int64_t at = out.y - static_cast<const typename Traits::Element*>(p.y);
+    int channels = out.channels, valid = out.valid;
     if (!p.vectors) {
       const QuadPlace<Traits> place(lane % 4);
       const int ahead = 2 * (lane % 4) - place.channel;
-      at += ahead * plane - place.column;
+      at += ahead * out.plane - place.column;
       channels -= ahead;
       valid += place.column;
     }
-    if (p.epilogue.residual != nullptr)
-      residual = static_cast<const TensorElement<Traits>*>(p.epilogue.residual) + at;
+    const auto* begin = static_cast<const Element*>(p.epilogue.residual);
+    const auto* end = begin + static_cast<std::int64_t>(p.n) * p.groups * p.co * out.plane;
+#pragma unroll
+    for (int j = 0; j < kChannels; ++j) {
+      const int co = 8 * (j / 2) + j % 2;
+      load(added[j], begin + at + co * out.plane, end, co < channels ? valid : 0);
+    }
   }
 
-  template <int kRun>
-  __device__ __forceinline__ void load(float (&added)[kRun], int co) const {
-    if (residual == nullptr || co >= channels || valid <= 0) return;
-    const TensorElement<Traits>* from = residual + co * plane;
+  /// A run of which `valid` pixels exist.
+  __device__ __forceinline__ void load(Pack<Element, kRun>& run, const Element* from, const Element* end,
+                                       int valid) const {
+    if (valid <= 0) return;
     if (p.residual_vectors) {
-      const auto pack = *reinterpret_cast<const Pack<TensorElement<Traits>, kRun>*>(from);
+      run = *reinterpret_cast<const Pack<Element, kRun>*>(from);
+    } else {
 #pragma unroll
-      for (int i = 0; i < kRun; ++i)
-        added[i] = to_float(pack.values[i]);
-      return;
+      for (int i = 0; i < kRun; ++i) {
+        if (i < valid) run.values[i] = from[i];
+      }
     }
-#pragma unroll
-    for (int i = 0; i < kRun; ++i) {
-      if (i < valid) added[i] = to_float(from[i]);
-    }
+    if (from + p.ow < end) asm volatile("prefetch.global.L2 [%0];" ::"l"(from + p.ow));
   }
 
-  template <int kRun>
   __device__ __forceinline__ void operator()(float (&v)[kRun], const ChannelConstants& c, int j) const {
-    float added[kRun] = {};
-    load(added, 8 * (j / 2) + j % 2);
 #pragma unroll
     for (float& x : v)
       x = fmaf(x, c.scale, c.shift);
     activate_run_inline(v, p.epilogue.first.kind, c.first_a);
 #pragma unroll
     for (int i = 0; i < kRun; ++i)
-      v[i] = p.epilogue.scale_and_add(v[i], added[i]);
+      v[i] = p.epilogue.scale_and_add(v[i], to_float(added[j].values[i]));
     activate_run_inline(v, p.epilogue.second.kind, c.second_a);
   }
 };
