@@ -20,6 +20,7 @@
 #include <upconv/layers/conv_transpose2d.h>
 #include <upconv/layers/linear.h>
 #include <upconv/layers/movement.h>
+#include <upconv/layers/padding.h>
 #include <upconv/layers/pointwise.h>
 #include <upconv/layers/pooling.h>
 #include <upconv/layers/resizing.h>

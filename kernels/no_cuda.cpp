@@ -15,6 +15,9 @@ std::span<const PointwiseRow> pointwise_rows() {
 std::span<const LinearRow> linear_rows() {
   return {};
 }
+std::span<const PadRow> pad_rows() {
+  return {};
+}
 std::span<const PoolRow> pool2d_rows() {
   return {};
 }

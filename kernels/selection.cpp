@@ -14,6 +14,7 @@ constexpr auto kOperators = std::to_array<std::string_view>({
     "linear",
     "pointwise",
     "binary",
+    "pad",
     "pool2d",
     "resize2d",
     "strided_copy",

@@ -12,6 +12,7 @@ linear.h5, batch_norm2d.h5, activation.h5
                                  likewise; <case>.<tensor>, with scalar options as f64 tensors.
 arithmetic.h5, pooling.h5        functions that compute, see golden_functions.py.
 resizing.h5                      images in another size, see golden_resizing.py.
+padding.h5                       pad, see golden_padding.py.
 movement.h5                      functions that move elements, see golden_movement.py.
 sequential.h5                    small nests of layers: <net>.x, <net>.y, <net>.state.<key>.
 dcgan.h5, fsrcnn.h5, decoder.h5, mlp.h5
@@ -30,7 +31,8 @@ convolution on the CPU, so f16 and bf16 results are computed in double from the 
 once, to nearest even.
 
 Everything is drawn from fixed seeds (numpy's frozen RandomState, Python's random), a seed for every case's
-values. Needs PyTorch 1.13 or later, numpy and h5py; the committed files were made with Debian 12's.
+values. Needs PyTorch 2.1 or later (for CircularPad), numpy and h5py; most committed files were made with
+Debian 12's.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import golden_cases  # noqa: E402
 import golden_functions  # noqa: E402
 import golden_movement  # noqa: E402
+import golden_padding  # noqa: E402
 import golden_resizing  # noqa: E402
 from export_hdf5 import export_state_dict, write_dataset  # noqa: E402
 
@@ -161,7 +164,7 @@ def network_files() -> dict[str, dict[str, torch.Tensor]]:
 def errors() -> str:
     """The table of refused calls. Every key phrase stands in PyTorch's message."""
     lines = ["# call\tkey phrase\twhat PyTorch says"]
-    for name, phrase, call in golden_cases.invalid_calls():
+    for name, phrase, call in (*golden_cases.invalid_calls(), *golden_padding.invalid_calls()):
         try:
             call()
         except (ValueError, RuntimeError) as error:
@@ -176,7 +179,7 @@ def errors() -> str:
 def printed() -> str:
     """Every module of golden_cases.printed() as PyTorch prints it."""
     return "".join(f"--- {name} {sum(parameter.numel() for parameter in module.parameters())}\n{module}\n"
-                   for name, module in golden_cases.printed().items())
+                   for name, module in {**golden_cases.printed(), **golden_padding.printed()}.items())
 
 
 def write(path: str, entries: dict[str, torch.Tensor]) -> None:
@@ -223,6 +226,7 @@ def main() -> int:
              "arithmetic.h5": golden_functions.arithmetic(),
              "pooling.h5": golden_functions.pooling(),
              "resizing.h5": golden_resizing.resizing(),
+             "padding.h5": golden_padding.padding(),
              "movement.h5": golden_movement.movement(),
              "sequential.h5": layer_file(golden_cases.sequential(), "state."),
              **network_files()}

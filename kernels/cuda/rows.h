@@ -3,6 +3,7 @@
 #include <upconv/kernels/binary.h>
 #include <upconv/kernels/convolution.h>
 #include <upconv/kernels/linear.h>
+#include <upconv/kernels/pad.h>
 #include <upconv/kernels/pointwise.h>
 #include <upconv/kernels/pool2d.h>
 #include <upconv/kernels/resize2d.h>
@@ -54,6 +55,10 @@ void launch_tiles(const ResizeProblem& problem, const ResizeOperands& operands, 
 Verdict supports_plain(const ResizeProblem& problem, const DeviceCaps& caps);
 void launch_plain(const ResizeProblem& problem, const ResizeOperands& operands, ExecutionContext& ctx);
 }  // namespace resizing
+/// Elements added to the ends of dimensions.
+namespace padding {
+void launch(const PadProblem& problem, const PadOperands& operands, ExecutionContext& ctx);
+}  // namespace padding
 
 /// Copies by strides.
 namespace movement {

@@ -91,6 +91,11 @@ std::span<const PointwiseRow> pointwise_rows() {
   return kRows;
 }
 
+std::span<const PadRow> pad_rows() {
+  static constexpr std::array kRows = {PadRow{"cuda.rows", always, no_workspace, padding::launch}};
+  return kRows;
+}
+
 std::span<const PoolRow> pool2d_rows() {
   static constexpr std::array kRows = {
       PoolRow{"cuda.block", pooling::supports_block, no_workspace, pooling::launch_block},

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -18,6 +19,7 @@ namespace upconv::testing {
 
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 enum class Kind { argument, shape };
@@ -36,6 +38,13 @@ void deconv(const ConvTranspose2dOptions& options, const Shape& x) {
 }
 void conv(const Conv2dOptions& options, const Shape& x) {
   Conv2d(options).output_spec(spec(x));
+}
+
+void padded(const Shape& x, const Sizes& amounts, PadMode mode = PadMode::constant, double value = 0,
+            DType dtype = DType::f32) {
+  const test_network::FunctionNetwork net(
+      [&](std::span<const Value> in) { return Values{pad(in[0], amounts, mode, value)}; });
+  net.output_spec({x, dtype, Device::cpu()});
 }
 
 void deconv_to_size(Size2d size) {
@@ -138,6 +147,71 @@ const std::map<std::string, Refusal>& refusals() {
        {Kind::shape,
         [] {
           conv({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = 2}, {1, 1, 0, 5});
+        }}},
+      {"pad_odd",
+       {Kind::argument,
+        [] {
+          padded({2, 3}, {1, 2, 3});
+        }}},
+      {"pad_too_long",
+       {Kind::shape,
+        [] {
+          padded({2, 3}, {1, 1, 1, 1, 1, 1});
+        }}},
+      {"pad_value",
+       {Kind::argument,
+        [] {
+          padded({2, 3}, {1, 1}, PadMode::reflect, 2.0);
+        }}},
+      {"pad_value_overflow",
+       {Kind::argument,
+        [] {
+          padded({2, 3}, {1, 1}, PadMode::constant, 1e6, DType::f16);
+        }}},
+      {"pad_dimensions",
+       {Kind::shape,
+        [] {
+          padded({2, 3, 4, 5}, {1, 1}, PadMode::replicate);
+        }}},
+      {"pad_reflect",
+       {Kind::shape,
+        [] {
+          padded({2, 3, 4}, {5, 1, 1, 1}, PadMode::reflect);
+        }}},
+      {"pad_reflect_rows",
+       {Kind::shape,
+        [] {
+          ReflectionPad2d({.padding = {1, 1, 1, 3}}).output_spec(spec({2, 3, 4}));
+        }}},
+      {"pad_reflect_nothing",
+       {Kind::shape,
+        [] {
+          ReflectionPad1d({.padding = {-3, -2}}).output_spec(spec({2, 3, 5}));
+        }}},
+      {"pad_replicate_nothing",
+       {Kind::shape,
+        [] {
+          ReplicationPad2d({.padding = {-3, -3, 1, 1}}).output_spec(spec({2, 3, 5, 5}));
+        }}},
+      {"pad_replicate_empty",
+       {Kind::shape,
+        [] {
+          ReplicationPad2d({.padding = 1}).output_spec(spec({2, 3, 0, 5}));
+        }}},
+      {"pad_circular",
+       {Kind::shape,
+        [] {
+          padded({2, 3, 4}, {5, 1}, PadMode::circular);
+        }}},
+      {"pad_circular_nothing",
+       {Kind::shape,
+        [] {
+          padded({2, 3, 4}, {-3, -2}, PadMode::circular);
+        }}},
+      {"pad_circular_rank",
+       {Kind::shape,
+        [] {
+          CircularPad2d({.padding = 1}).output_spec(spec({2, 3}));
         }}},
       {"linear_features",
        {Kind::shape,
@@ -326,6 +400,32 @@ TEST(Errors, SayWhatAnImageLooksLike) {
   EXPECT_THAT(
       conv_text(1, {1, 1, 0, 9}),
       HasSubstr("an image needs at least one pixel, and only the batch may be 0, but got input shape"));
+}
+
+TEST(Errors, OfPadNameTheCall) {
+  EXPECT_THAT(text_of<ShapeError>([] {
+                padded({2, 3, 4}, {-2, -3});
+              }),
+              AllOf(HasSubstr("pad: The input size 4, plus negative padding -2 and -3 resulted in a negative "
+                              "output size, which is invalid. Check dimension 2 of your input."),
+                    HasSubstr("error_test.cpp:"), HasSubstr("operand 0: f32[2,3,4] on cpu, from input 0")));
+  EXPECT_THAT(text_of<ShapeError>([] {  // what is left does not suffice, though the whole would
+                padded({2, 3, 4}, {3, -2}, PadMode::circular);
+              }),
+              HasSubstr("Padding value causes wrapping around more than once."));
+  EXPECT_THAT(text_of<ArgumentError>([] {
+                padded({2, 3}, {std::int64_t{1} << 62, 0});
+              }),
+              HasSubstr("is out of range"));
+  EXPECT_THROW(padded({2, 3}, {std::int64_t{1} << 59, 0, std::int64_t{1} << 59, 0}), ShapeError);
+  EXPECT_THAT(text_of<ArgumentError>([] {
+                padded({2, 3}, {1, 1}, PadMode::constant, std::nan(""), DType::i64);
+              }),
+              HasSubstr("pad: value nan does not fit i64"));
+  EXPECT_THAT(text_of<ArgumentError>([] {
+                padded({2, 3}, {1, 1}, static_cast<PadMode>(9));
+              }),
+              HasSubstr("PadMode(9) is no mode"));
 }
 
 TEST(Errors, LinearNeedsADimension) {

@@ -109,6 +109,7 @@ class Modules {
     add("tanh", Tanh());
     add("prelu", PReLU());
     add("prelu_channels", PReLU({.num_parameters = 56}));
+    add_padding();
     int index = 0;
     for (const double slope : {0.0, 1.0, -0.5, 1e-4, 1e-5, 0.1 + 0.2, 123456789.0, 1e15, 1e16,
                                1.7976931348623157e308, 5e-324, std::numeric_limits<double>::infinity()})
@@ -125,6 +126,23 @@ class Modules {
   const Module& at(const std::string& name) const { return *modules_.at(name); }
 
  private:
+  void add_padding() {
+    add("zero_pad1d", ZeroPad1d({.padding = 2}));
+    add("zero_pad2d", ZeroPad2d({.padding = {1, 2, 3, 4}}));
+    add("zero_pad3d", ZeroPad3d({.padding = 1}));
+    add("constant_pad1d", ConstantPad1d({.padding = {1, 0}, .value = 2.5}));
+    add("constant_pad2d", ConstantPad2d({.padding = 1}));
+    add("constant_pad3d", ConstantPad3d({.padding = {1, 2, 3, 4, 5, -6}, .value = -1e-5}));
+    add("reflection_pad1d", ReflectionPad1d({.padding = {1, 2}}));
+    add("reflection_pad2d", ReflectionPad2d({.padding = 3}));
+    add("reflection_pad3d", ReflectionPad3d({.padding = 1}));
+    add("replication_pad1d", ReplicationPad1d({.padding = 1}));
+    add("replication_pad2d", ReplicationPad2d({.padding = {1, 0, 1, 0}}));
+    add("replication_pad3d", ReplicationPad3d({.padding = 2}));
+    add("circular_pad1d", CircularPad1d({.padding = 4}));
+    add("circular_pad2d", CircularPad2d({.padding = {1, 0, 2, 0}}));
+    add("circular_pad3d", CircularPad3d({.padding = 1}));
+  }
   template <class M>
   void add(const std::string& name, M module) {
     modules_.emplace(name, std::make_unique<M>(std::move(module)));
