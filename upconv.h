@@ -14,6 +14,8 @@
 #include <upconv/framework/tensor.h>
 #include <upconv/framework/version.h>
 #include <upconv/layers/activation.h>
+#include <upconv/layers/activation_bounded.h>
+#include <upconv/layers/activation_smooth.h>
 #include <upconv/layers/arithmetic.h>
 #include <upconv/layers/batch_norm2d.h>
 #include <upconv/layers/conv2d.h>

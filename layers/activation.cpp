@@ -1,6 +1,9 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/layers/activation.h>
+#include <upconv/layers/activation_bounded.h>
+#include <upconv/layers/activation_function.h>
+#include <upconv/layers/activation_smooth.h>
 #include <upconv/layers/python_repr.h>
 
 namespace upconv {
@@ -48,5 +51,24 @@ kernels::Epilogue PReLU::epilogue(const ExecutionContext& ctx) const {
 std::string PReLU::extra_repr() const {
   return message("num_parameters=", options_.num_parameters);
 }
+
+Hardtanh::Hardtanh(const HardtanhOptions& options)
+    : ActivationLayer("Hardtanh", activation_function::clamp("Hardtanh", options.min_val, options.max_val)),
+      options_(options) {
+  if (options.max_val > options.min_val) return;
+  throw ArgumentError(message("Hardtanh: max_val (", options.max_val, ") must be greater than min_val (",
+                              options.min_val, ')'));
+}
+
+Softshrink::Softshrink(const SoftshrinkOptions& options)
+    : ActivationLayer("Softshrink", activation_function::softshrink("Softshrink", options.lambd)),
+      options_(options) {}
+
+RReLU::RReLU(const RReLUOptions& options)
+    : ActivationLayer("RReLU", activation_function::rrelu("RReLU", options.lower, options.upper)),
+      options_(options) {}
+
+CELU::CELU(const CELUOptions& options)
+    : ActivationLayer("CELU", activation_function::celu("CELU", options.alpha)), options_(options) {}
 
 }  // namespace upconv

@@ -421,6 +421,28 @@ def printed() -> dict[str, nn.Module]:
         "tanh": nn.Tanh(),
         "prelu": nn.PReLU(),
         "prelu_channels": nn.PReLU(56),
+        "relu6": nn.ReLU6(),
+        "hardtanh": nn.Hardtanh(),
+        "hardtanh_options": nn.Hardtanh(-2.0, 3.5),
+        "hardswish": nn.Hardswish(),
+        "hardsigmoid": nn.Hardsigmoid(),
+        "threshold": nn.Threshold(0.1, 20.0),
+        "softshrink": nn.Softshrink(),
+        "hardshrink": nn.Hardshrink(0.25),
+        "rrelu": nn.RReLU(),
+        "elu": nn.ELU(),
+        "celu": nn.CELU(1.5),
+        "selu": nn.SELU(),
+        "gelu": nn.GELU(),
+        "gelu_tanh": nn.GELU("tanh"),
+        "silu": nn.SiLU(),
+        "mish": nn.Mish(),
+        "softplus": nn.Softplus(2.0, 5.5),
+        "softsign": nn.Softsign(),
+        "logsigmoid": nn.LogSigmoid(),
+        "tanhshrink": nn.Tanhshrink(),
+        "glu": nn.GLU(),
+        "glu_channels": nn.GLU(1),
         **{f"leaky_relu_{index}": nn.LeakyReLU(slope) for index, slope in enumerate(slopes)},
         "sequential_empty": nn.Sequential(),
         "sequential": nn.Sequential(nn.Linear(2, 4), nn.LeakyReLU(), nn.Linear(4, 1)),
@@ -509,3 +531,11 @@ def invalid_calls() -> Iterator[tuple[str, str, Callable[[], Any]]]:
            lambda: nn.UpsamplingNearest2d(scale_factor=2)(z(1, 0, 3, 4)))
     yield ("interpolate_antialias", "Anti-alias option is only supported for bilinear and bicubic modes",
            lambda: nn.functional.interpolate(z(1, 1, 2, 2), size=2, antialias=True))
+    yield "celu_alpha", "alpha cannot be 0 for CELU", lambda: nn.CELU(0.0)(z(2))
+    yield ("rrelu_bounds", "Lower bound should be less than or equal to the upper bound",
+           lambda: nn.functional.rrelu(z(2), 0.5, 0.1, training=True))
+    yield "clamp_nothing", "At least one of 'min' or 'max' must not be None", lambda: torch.clamp(z(2))
+    yield ("glu_odd", "Halving dimension must be even, but dimension 1 is size 3",
+           lambda: nn.functional.glu(z(2, 3)))
+    yield ("glu_scalar", "glu does not support scalars because halving size must be even",
+           lambda: nn.functional.glu(z(())))

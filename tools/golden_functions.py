@@ -1,7 +1,8 @@
-"""Cases of functions that compute on values: arithmetic with broadcasting, and pooling, on multiples of 1/16.
+"""Cases of functions that compute on values: arithmetic with broadcasting, pooling, and functions of one number.
 
 arithmetic.h5: <function>_<number>.<tensor>: a and b, of which one may be a number (f64 scalar), and y.
 pooling.h5: <function>_<number>.<tensor>: x, options as i64 vectors named as PyTorch's, and y.
+pointwise.h5: see pointwise().
 """
 
 from __future__ import annotations
@@ -115,4 +116,55 @@ def pooling() -> Entries:
         options = {"output_size": [0 if s is None else s for s in size]}
         add("adaptive_avg_pool2d", x, F.adaptive_avg_pool2d(x, size), **options)
         add("adaptive_max_pool2d", x, F.adaptive_max_pool2d(x, size), **options)
+    return entries
+
+
+# Values of which every one is exact in f16 and bf16, too.
+POINTWISE_X = ([k / 16 for k in range(-128, 129)] + [2.0**-14, -(2.0**-14), 2.0**-20, -(2.0**-20)] +
+               [sign * value for value in (12.0, 16.5, 20.0, 30.0, 88.0, 100.0, 1024.0, 2.0**14, 0.0, float("inf"))
+                for sign in (1, -1)] + [float("nan")])
+
+
+def pointwise_calls() -> list[tuple[str, dict[str, float]]]:
+    """Functions with their options, by PyTorch's names: defaults, by hand, and drawn."""
+    plain = ["relu", "relu6", "selu", "silu", "mish", "softsign", "hardswish", "hardsigmoid", "logsigmoid", "tanhshrink",
+             "sigmoid", "tanh", "abs", "exp", "log", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "hardtanh", "elu",
+             "celu", "gelu", "softplus", "softshrink", "hardshrink", "leaky_relu", "rrelu"]
+    calls: list[tuple[str, dict[str, float]]] = [(name, {}) for name in plain]
+    calls += [("gelu", {"tanh": 1.0}), ("hardtanh", {"min_val": -2.0, "max_val": 0.5}), ("clamp", {"min": -1.0}),
+              ("clamp", {"max": 2.5}), ("clamp", {"min": 1.0, "max": -1.0}), ("clamp", {"min": -float("inf"), "max": 3.0}),
+              ("threshold", {"threshold": 0.5, "value": 20.0}), ("threshold", {"threshold": -1.0, "value": -7.0}),
+              ("softplus", {"beta": 2.0, "threshold": 5.0}), ("elu", {"alpha": -0.5}), ("celu", {"alpha": -2.0}),
+              ("softshrink", {"lambd": 0.0}), ("hardshrink", {"lambd": -1.0}), ("hardshrink", {"lambd": 0.0}),
+              ("rrelu", {"lower": 0.25, "upper": 0.5})]
+    calls += [("pow", {"exponent": exponent}) for exponent in (0.5, 1.0, 2.0, 3.0, -0.5, -1.0, -2.0, 0.0, 1.5, -1.25, 5.0,
+                                                               -3.0, 0.25, float("inf"))]
+    drawn = random.Random(11)
+    for _ in range(3):
+        number = drawn.randint(1, 48) / 16.0
+        calls += [("elu", {"alpha": number}), ("celu", {"alpha": number}), ("softshrink", {"lambd": number}),
+                  ("hardshrink", {"lambd": number}), ("softplus", {"beta": number, "threshold": drawn.randint(4, 40) / 2.0}),
+                  ("leaky_relu", {"negative_slope": number / 8}), ("hardtanh", {"min_val": -number, "max_val": number + 1}),
+                  ("threshold", {"threshold": number, "value": -number}), ("pow", {"exponent": number + 1 / 32})]
+    return calls
+
+
+def pointwise() -> Entries:
+    """pointwise.h5: x, which all functions but glu take, and <function>_<number>.<tensor>: y and options, f64 scalars by
+    PyTorch's names. y is computed in double."""
+    x = torch.tensor(POINTWISE_X, dtype=torch.float32)
+    entries: Entries = {"x": x}
+    for number, (name, options) in enumerate(pointwise_calls()):
+        call = getattr(F, name, None) or getattr(torch, name)
+        arguments = {"approximate": "tanh"} if "tanh" in options else dict(options)
+        y = call(x.double(), **arguments).float()
+        finite = torch.isfinite(x)
+        assert torch.allclose(y[finite], call(x, **arguments)[finite], rtol=1e-4, atol=2e-6, equal_nan=True), name
+        entries[f"{name}_{number}.y"] = y
+        for key, value in options.items():
+            entries[f"{name}_{number}.{key}"] = torch.tensor(value, dtype=torch.float64)
+    for number, (shape, dim) in enumerate([((2, 6, 5), 1), ((2, 3, 8), -1), ((4,), 0), ((2, 0), 1), ((6, 2, 3), -3)]):
+        image = draw(number, *shape)
+        entries.update({f"glu_{number}.x": image, f"glu_{number}.dim": torch.tensor(float(dim), dtype=torch.float64),
+                        f"glu_{number}.y": F.glu(image.double(), dim).float()})
     return entries

@@ -10,7 +10,8 @@ conv_transpose2d.h5, conv2d.h5   single layers; an entry is <case>.<problem stri
                                  output padding for y's size, as PyTorch's output_size argument.
 linear.h5, batch_norm2d.h5, activation.h5
                                  likewise; <case>.<tensor>, with scalar options as f64 tensors.
-arithmetic.h5, pooling.h5        functions that compute, see golden_functions.py.
+arithmetic.h5, pooling.h5, pointwise.h5
+                                 functions that compute, see golden_functions.py.
 resizing.h5                      images in another size, see golden_resizing.py.
 padding.h5                       pad, see golden_padding.py.
 movement.h5                      functions that move elements, see golden_movement.py.
@@ -225,6 +226,7 @@ def main() -> int:
              "activation.h5": layer_file(golden_cases.activation()),
              "arithmetic.h5": golden_functions.arithmetic(),
              "pooling.h5": golden_functions.pooling(),
+             "pointwise.h5": golden_functions.pointwise(),
              "resizing.h5": golden_resizing.resizing(),
              "padding.h5": golden_padding.padding(),
              "movement.h5": golden_movement.movement(),

@@ -1,6 +1,7 @@
 // An epilogue, on runs of one channel: for the pointwise operator and the convolution. Bias, scale and shift
-// are one multiply-add. Without more than that and an activation, an element passes through registers once;
-// what has a tail goes through a piece of L1, a rung at a time, so that no loop has a branch.
+// are one multiply-add. Without more than that and an activation that rides inline, an element passes through
+// registers once; what has a tail, or a long function, goes through a piece of L1, a rung at a time, so that
+// no loop has a branch.
 #if defined(UPCONV_KERNELS_CPU_EPILOGUE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef UPCONV_KERNELS_CPU_EPILOGUE_INL_H
 #undef UPCONV_KERNELS_CPU_EPILOGUE_INL_H
@@ -29,7 +30,7 @@ struct ChannelActivation {
 /// An epilogue in one channel: second(factor * first(scale * x + shift) + offset + residual_factor *
 /// residual).
 struct ChannelEpilogue {
-  float scale = 1.0f, shift = 0.0f;
+  float scale = 1.0f, shift = -0.0f;  // x + -0 is x, if x is a zero, too
   ChannelActivation first, second;
   float factor = 1.0f, offset = 0.0f, residual_factor = 1.0f;
   bool scaled = false, tail = false;
@@ -90,11 +91,8 @@ HWY_NOINLINE void finish_ladder(const ChannelEpilogue& channel, const X* x, std:
   const VF residual_factor = hn::Set(d, channel.residual_factor);
   for (std::int64_t begin = 0; begin < count; begin += kPiece) {
     const std::int64_t length = std::min(kPiece, count - begin);
-    with_activation(channel.first.kind, [&]<ActivationKind kKind>() HWY_ATTR {
-      const VF a = hn::Set(d, channel.first.a), b = hn::Set(d, channel.first.b);
-      to_piece(x + begin, length, piece,
-               [&](VF value) HWY_ATTR { return activate<kKind>(hn::MulAdd(value, scale, shift), a, b); });
-    });
+    to_piece(x + begin, length, piece, [&](VF value) HWY_ATTR { return hn::MulAdd(value, scale, shift); });
+    activate_piece(channel.first.kind, piece, length, channel.first.a, channel.first.b);
     if (channel.scaled) {
       for (std::int64_t i = 0; i < length; i += step)
         hn::Store(hn::MulAdd(hn::Load(d, piece + i), factor, offset), d, piece + i);
@@ -109,11 +107,8 @@ HWY_NOINLINE void finish_ladder(const ChannelEpilogue& channel, const X* x, std:
         hn::Store(hn::MulAdd(rest, residual_factor, hn::Load(d, piece + i)), d, piece + i);
       }
     }
-    with_activation(channel.second.kind, [&]<ActivationKind kKind>() HWY_ATTR {
-      const VF a = hn::Set(d, channel.second.a), b = hn::Set(d, channel.second.b);
-      transform(static_cast<const float*>(piece), length, y + begin,
-                [&](VF value) HWY_ATTR { return activate<kKind>(value, a, b); });
-    });
+    activate_piece(channel.second.kind, piece, length, channel.second.a, channel.second.b);
+    transform(static_cast<const float*>(piece), length, y + begin, [](VF value) { return value; });
   }
 }
 
@@ -122,7 +117,7 @@ HWY_NOINLINE void finish_ladder(const ChannelEpilogue& channel, const X* x, std:
 template <bool kPadded, class T, class X>
 HWY_INLINE void finish_run(const ChannelEpilogue& channel, const X* x, std::int64_t count, const T* residual,
                            bool stream, T* y) {
-  if (channel.tail) return finish_ladder(channel, x, count, residual, y);
+  if (channel.tail || !rides_inline(channel.first.kind)) return finish_ladder(channel, x, count, residual, y);
   const F32 d;
   const auto step = static_cast<std::int64_t>(lanes());
   const VF scale = hn::Set(d, channel.scale), shift = hn::Set(d, channel.shift);

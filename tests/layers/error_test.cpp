@@ -2,7 +2,9 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -63,6 +65,13 @@ void interpolate_antialiased_nearest() {
   const test_network::FunctionNetwork net(
       [](std::span<const Value> x) { return Values{interpolate(x[0], {.size = 2, .antialias = true})}; });
   net.output_spec(spec({1, 1, 2, 2}));
+}
+
+/// Records `function` of a value of this shape.
+void record(const Shape& x, const std::function<Value(const Value&)>& function) {
+  const test_network::FunctionNetwork net(
+      [&](std::span<const Value> inputs) { return Values{function(inputs[0])}; });
+  net.output_spec(spec(x));
 }
 
 const std::map<std::string, Refusal>& refusals() {
@@ -238,6 +247,16 @@ const std::map<std::string, Refusal>& refusals() {
         [] {
           PReLU({.num_parameters = 3}).output_spec(spec({3, 5, 5}));
         }}},
+      {"celu_alpha", {Kind::argument, [] { CELU({.alpha = 0.0}); }}},
+      {"rrelu_bounds", {Kind::argument, [] { RReLU({.lower = 0.5, .upper = 0.1}); }}},
+      {"clamp_nothing",
+       {Kind::argument, [] { record({2}, [](const Value& x) { return clamp(x, std::nullopt); }); }}},
+      {"glu_odd",
+       {Kind::shape,
+        [] {
+          GLU().output_spec(spec({2, 3}));
+        }}},
+      {"glu_scalar", {Kind::shape, [] { GLU().output_spec(spec({})); }}},
       {"upsample_no_size",
        {Kind::argument,
         [] {
@@ -451,6 +470,32 @@ TEST(Errors, DTypesMustMatch) {
   Linear linear({.in_features = 1, .out_features = 1});
   EXPECT_THROW(linear.to(DType::i64), DTypeError);
   EXPECT_THROW(linear.to(DType::f64), DTypeError);
+}
+
+/// In the words of PyTorch 2: version 1.13, which wrote the file, has others or none.
+TEST(RefusedCalls, OfActivationsAreRefusedInPyTorch2sWords) {
+  const auto refuses = [](const char* words, const std::function<void()>& call) {
+    try {
+      call();
+      ADD_FAILURE() << "accepted: " << words;
+    } catch (const ArgumentError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(words));
+    }
+  };
+  static constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  const auto function = [](const std::function<Value(const Value&)>& called) {
+    return [called] { record({2}, called); };
+  };
+  refuses("max_val (1) must be greater than min_val (2)", [] { Hardtanh({.min_val = 2, .max_val = 1}); });
+  refuses("max_val (1) must be greater than min_val (1)", [] { Hardtanh({.min_val = 1, .max_val = 1}); });
+  refuses("min_val cannot be greater than max_val",
+          function([](const Value& x) { return hardtanh(x, 2, 1); }));
+  refuses("lambda must be in range [0, 3.40282e+38], but found -1", [] { Softshrink({.lambd = -1}); });
+  refuses("softshrink: lambda must be in range",
+          function([](const Value& x) { return softshrink(x, kNan); }));
+  refuses("celu: alpha cannot be 0", function([](const Value& x) { return celu(x, 0); }));
+  refuses("rrelu: Lower bound should be", function([](const Value& x) { return rrelu(x, 2, 1); }));
+  refuses("clamp: min and max must be numbers", function([](const Value& x) { return clamp(x, kNan); }));
 }
 
 }  // namespace

@@ -95,6 +95,64 @@ TEST(Fusion, EveryLadderIsOneStep) {
   }
 }
 
+/// Every function of one number follows a convolution in its step, as a layer does.
+TEST(Fusion, EveryFunctionOfOneNumberJoinsAConvolution) {
+  using V = const Value&;
+  const std::pair<const char*, std::function<Value(V)>> kFunctions[] = {
+      {"relu6", [](V x) { return relu6(x); }},
+      {"hardtanh", [](V x) { return hardtanh(x); }},
+      {"clamp", [](V x) { return clamp(x, -0.5); }},
+      {"rrelu", [](V x) { return rrelu(x); }},
+      {"elu", [](V x) { return elu(x, 0.5); }},
+      {"celu", [](V x) { return celu(x, 2.0); }},
+      {"selu", [](V x) { return selu(x); }},
+      {"gelu", [](V x) { return gelu(x); }},
+      {"gelu", [](V x) { return gelu(x, GELUApproximate::tanh); }},
+      {"silu", [](V x) { return silu(x); }},
+      {"mish", [](V x) { return mish(x); }},
+      {"softplus", [](V x) { return softplus(x); }},
+      {"softsign", [](V x) { return softsign(x); }},
+      {"hardswish", [](V x) { return hardswish(x); }},
+      {"hardsigmoid", [](V x) { return hardsigmoid(x); }},
+      {"logsigmoid", [](V x) { return logsigmoid(x); }},
+      {"tanhshrink", [](V x) { return tanhshrink(x); }},
+      {"softshrink", [](V x) { return softshrink(x, 0.25); }},
+      {"abs", [](V x) { return abs(x); }},
+      {"exp", [](V x) { return exp(clamp(x, -4.0, 2.0)); }},
+      {"square", [](V x) { return square(clamp(x, -2.0, 2.0)); }},
+      {"pow", [](V x) { return pow(clamp(x, -1.5, 1.5), 3.0); }},
+      {"sin", [](V x) { return sin(x); }},
+      {"cos", [](V x) { return cos(x); }},
+      {"sqrt", [](V x) { return sqrt(abs(x) + 1.0); }},
+      {"rsqrt", [](V x) { return rsqrt(abs(x) + 1.0); }},
+      {"log", [](V x) { return log(abs(x) + 1.0); }},
+      {"reciprocal", [](V x) { return reciprocal(abs(x) + 1.0); }},
+  };
+  for (const auto& [name, function] : kFunctions) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      SCOPED_TRACE(message(name, ' ', dtype));
+      const std::string text =
+          check([&f = function](const Parts& p, Value x) { return f(p.norm(p.conv(x))); }, dtype);
+      EXPECT_THAT(text, HasSubstr("in 1 step"));
+      EXPECT_THAT(text, HasSubstr(name));
+    }
+  }
+}
+
+/// Behind a rung, and before one.
+TEST(Fusion, FunctionsStandOnBothRungsOfALadder) {
+  const std::string text =
+      check([](const Parts& p, Value x) { return hardswish(gelu(p.conv(x)) * 0.5 + x); });
+  EXPECT_THAT(text, HasSubstr("Conv2d 'conv' + gelu + mul + add + hardswish"));
+}
+
+/// A gate is a product of two halves: nothing of it rides in a convolution.
+TEST(Fusion, GluIsCutsAndAProduct) {
+  const std::string text = check([](const Parts& p, Value x) { return glu(p.conv(x), 1); });
+  EXPECT_THAT(text, HasSubstr("sigmoid"));
+  EXPECT_THAT(text, HasSubstr("mul"));
+}
+
 TEST(Fusion, WhatDoesNotFitIsAStepAndSaysWhy) {
   const std::pair<const char*, Parts::Forward> kCases[] = {
       {"a normalisation must come first", [](const Parts& p, Value x) { return p.norm(relu(p.conv(x))); }},

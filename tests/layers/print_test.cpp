@@ -110,6 +110,7 @@ class Modules {
     add("prelu", PReLU());
     add("prelu_channels", PReLU({.num_parameters = 56}));
     add_padding();
+    add_activations();
     int index = 0;
     for (const double slope : {0.0, 1.0, -0.5, 1e-4, 1e-5, 0.1 + 0.2, 123456789.0, 1e15, 1e16,
                                1.7976931348623157e308, 5e-324, std::numeric_limits<double>::infinity()})
@@ -143,6 +144,32 @@ class Modules {
     add("circular_pad2d", CircularPad2d({.padding = {1, 0, 2, 0}}));
     add("circular_pad3d", CircularPad3d({.padding = 1}));
   }
+
+  void add_activations() {
+    add("relu6", ReLU6());
+    add("hardtanh", Hardtanh());
+    add("hardtanh_options", Hardtanh({.min_val = -2.0, .max_val = 3.5}));
+    add("hardswish", Hardswish());
+    add("hardsigmoid", Hardsigmoid());
+    add("threshold", Threshold({.threshold = 0.1, .value = 20.0}));
+    add("softshrink", Softshrink());
+    add("hardshrink", Hardshrink({.lambd = 0.25}));
+    add("rrelu", RReLU());
+    add("elu", ELU({}));
+    add("celu", CELU({.alpha = 1.5}));
+    add("selu", SELU());
+    add("gelu", GELU());
+    add("gelu_tanh", GELU({.approximate = GELUApproximate::tanh}));
+    add("silu", SiLU());
+    add("mish", Mish());
+    add("softplus", Softplus({.beta = 2.0, .threshold = 5.5}));
+    add("softsign", Softsign());
+    add("logsigmoid", LogSigmoid());
+    add("tanhshrink", Tanhshrink());
+    add("glu", GLU());
+    add("glu_channels", GLU({.dim = 1}));
+  }
+
   template <class M>
   void add(const std::string& name, M module) {
     modules_.emplace(name, std::make_unique<M>(std::move(module)));
@@ -195,6 +222,10 @@ TEST(ToString, OfUpsampleIsWhatPyTorch2Prints) {
   EXPECT_EQ(text(UpsamplingNearest2d({.scale_factor = 2})),
             "UpsamplingNearest2d(scale_factor=2.0, mode='nearest')");
   EXPECT_EQ(text(UpsamplingBilinear2d({.size = 9})), "UpsamplingBilinear2d(size=9, mode='bilinear')");
+}
+
+TEST(ToString, OfSoftplusIsWhatPyTorch2Prints) {
+  EXPECT_EQ(Softplus().to_string({.total = false}), "Softplus(beta=1.0, threshold=20.0)");
 }
 
 TEST(ToString, EndsWithTheNumberOfParameters) {

@@ -28,7 +28,8 @@ struct DeviceEpilogue {
 
   template <class T>
   __device__ __forceinline__ ChannelConstants constants_of(long long channel) const {
-    const float added = bias == nullptr ? 0.0f : to_float(static_cast<const T*>(bias)[channel]);
+    // x + -0 is x, if x is a zero, too.
+    const float added = bias == nullptr ? -0.0f : to_float(static_cast<const T*>(bias)[channel]);
     ChannelConstants constants{1.0f, added, first.a_of<T>(channel), second.a_of<T>(channel)};
     if (scale != nullptr) {
       constants.scale = scale[channel];
