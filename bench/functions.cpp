@@ -83,6 +83,20 @@ std::vector<FunctionCase> pooling_cases() {
   };
 }
 
+std::vector<FunctionCase> padding_cases() {
+  const auto padded = [](Sizes amounts, PadMode mode) {
+    return [amounts, mode](In x) { return pad(x[0], amounts, mode); };
+  };
+  return {
+      {"pad_constant_1", {kImages}, padded({1, 1, 1, 1}, PadMode::constant)},
+      {"pad_constant_4", {kImages}, padded({4, 4, 4, 4}, PadMode::constant)},
+      {"pad_reflect_1", {kImages}, padded({1, 1, 1, 1}, PadMode::reflect)},
+      {"pad_reflect_3", {kImages}, padded({3, 3, 3, 3}, PadMode::reflect)},
+      {"pad_replicate_1", {kImages}, padded({1, 1, 1, 1}, PadMode::replicate)},
+      {"pad_circular_2", {kImages}, padded({2, 2, 2, 2}, PadMode::circular)},
+  };
+}
+
 std::vector<FunctionCase> resizing_cases() {
   const auto resize = [](InterpolateOptions options) {
     return [options](In x) { return interpolate(x[0], options); };
@@ -105,7 +119,8 @@ std::vector<FunctionCase> resizing_cases() {
 
 std::vector<FunctionCase> function_cases() {
   std::vector<FunctionCase> all;
-  for (auto& cases : {pointwise_cases(), movement_cases(), pooling_cases(), resizing_cases()})
+  for (auto& cases :
+       {pointwise_cases(), movement_cases(), pooling_cases(), padding_cases(), resizing_cases()})
     all.insert(all.end(), cases.begin(), cases.end());
   return all;
 }

@@ -21,11 +21,12 @@ namespace {
 constexpr std::int64_t kLargestSize = 0x7fffffff;
 
 std::int64_t output_size(bool transposed, std::int64_t input, std::int64_t kernel, std::int64_t stride,
-                         std::int64_t pad, std::int64_t output_pad, std::int64_t dilation) {
+                         std::int64_t pad, std::int64_t pad_end, std::int64_t output_pad,
+                         std::int64_t dilation) {
   const std::int64_t extent = dilation * (kernel - 1) + 1;
   if (transposed) return (input - 1) * stride - 2 * pad + extent + output_pad;
   if (stride == 0) return 0;
-  const std::int64_t room = input + 2 * pad - extent;
+  const std::int64_t room = input + 2 * pad + pad_end - extent;
   return room < 0 ? 0 : room / stride + 1;
 }
 
@@ -68,7 +69,8 @@ class Reader {
   std::string_view rest_;
 };
 
-constexpr std::array kPaddingModes = {PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate};
+constexpr std::array kPaddingModes = {PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate,
+                                      PaddingMode::circular};
 
 /// What a problem string can end with.
 constexpr std::array kTypes = {std::pair(DType::f32, Precision::fp32), std::pair(DType::f32, Precision::tf32),
@@ -80,6 +82,7 @@ void check_mode(PaddingMode mode) {
     case PaddingMode::zeros:
     case PaddingMode::reflect:
     case PaddingMode::replicate:
+    case PaddingMode::circular:
       return;
   }
   throw ArgumentError(
@@ -96,16 +99,18 @@ std::string_view name_of(PaddingMode mode) {
       return "reflect";
     case PaddingMode::replicate:
       return "replicate";
+    case PaddingMode::circular:
+      return "circular";
   }
   return "invalid";
 }
 
 std::int64_t ConvProblem::oh() const {
-  return output_size(transposed, ih, kh, stride_h, pad_h, output_pad_h, dilation_h);
+  return output_size(transposed, ih, kh, stride_h, pad_h, pad_end_h, output_pad_h, dilation_h);
 }
 
 std::int64_t ConvProblem::ow() const {
-  return output_size(transposed, iw, kw, stride_w, pad_w, output_pad_w, dilation_w);
+  return output_size(transposed, iw, kw, stride_w, pad_w, pad_end_w, output_pad_w, dilation_w);
 }
 
 Shape ConvProblem::weight_shape() const {
@@ -125,8 +130,10 @@ std::string_view ConvProblem::op() const {
 std::string ConvProblem::to_string() const {
   const std::string middle =
       transposed ? message("op", output_pad_h, 'x', output_pad_w) : std::string(name_of(padding_mode));
+  const bool even = pad_end_h == 0 && pad_end_w == 0;
+  const std::string end = even ? "" : message("_e", pad_end_h, 'x', pad_end_w);
   return message('n', n, "ci", ci, "ih", ih, "iw", iw, "co", co, "kh", kh, "kw", kw, "_s", stride_h, 'x',
-                 stride_w, "_p", pad_h, 'x', pad_w, '_', middle, "_d", dilation_h, 'x', dilation_w, "_g",
+                 stride_w, "_p", pad_h, 'x', pad_w, end, '_', middle, "_d", dilation_h, 'x', dilation_w, "_g",
                  groups, '_', name_of(dtype, precision), finite_weight ? "" : "_nonfinite",
                  epilogue.to_string());
 }
@@ -147,6 +154,7 @@ ConvProblem ConvProblem::parse(std::string_view text) {
   reader.read("kw", problem.kw);
   read_pair("_s", problem.stride_h, problem.stride_w);
   read_pair("_p", problem.pad_h, problem.pad_w);
+  if (reader.take("_e")) read_pair("", problem.pad_end_h, problem.pad_end_w);
   reader.expect("_");
   const auto mode =
       std::ranges::find_if(kPaddingModes, [&](PaddingMode m) { return reader.take(name_of(m)); });
@@ -187,6 +195,8 @@ void validate_layer(const ConvProblem& p) {
   check_range("stride width", p.stride_w, 1);
   check_range("padding height", p.pad_h, 0);
   check_range("padding width", p.pad_w, 0);
+  check_range("padding height at the end", p.pad_h + p.pad_end_h, 0);
+  check_range("padding width at the end", p.pad_w + p.pad_end_w, 0);
   check_range("output_padding height", p.output_pad_h, 0);
   check_range("output_padding width", p.output_pad_w, 0);
   check_range("dilation height", p.dilation_h, 1);
@@ -205,6 +215,7 @@ void validate_layer(const ConvProblem& p) {
       throw ArgumentError("output_padding belongs to ConvTranspose2d");
     return;
   }
+  if (p.pad_end_h != 0 || p.pad_end_w != 0) throw ArgumentError("padding at one end belongs to Conv2d");
   if (p.padding_mode != PaddingMode::zeros) {
     throw ArgumentError("Only \"zeros\" padding mode is supported for ConvTranspose2d");
   }
@@ -229,16 +240,22 @@ void validate(const ConvProblem& p) {
   check_range("input height", p.ih, 1);
   check_range("input width", p.iw, 1);
   if (!is_compute_dtype(p.dtype)) throw DTypeError(message("input must be f32, f16 or bf16, got ", p.dtype));
-  if (p.padding_mode == PaddingMode::reflect && (p.pad_h >= p.ih || p.pad_w >= p.iw)) {
+  const std::int64_t most_h = p.pad_h + std::max<std::int64_t>(p.pad_end_h, 0),
+                     most_w = p.pad_w + std::max<std::int64_t>(p.pad_end_w, 0);
+  if (p.padding_mode == PaddingMode::circular && (most_h > p.ih || most_w > p.iw)) {
+    throw ShapeError(message("Padding value causes wrapping around more than once: padding ",
+                             Size2d(most_h, most_w), " for an input of ", p.ih, " x ", p.iw));
+  }
+  if (p.padding_mode == PaddingMode::reflect && (most_h >= p.ih || most_w >= p.iw)) {
     throw ShapeError(
         message("Padding size should be less than the corresponding input dimension, but got: padding ",
-                Size2d(p.pad_h, p.pad_w), " for an input of ", p.ih, " x ", p.iw));
+                Size2d(most_h, most_w), " for an input of ", p.ih, " x ", p.iw));
   }
   const std::int64_t oh = p.oh(), ow = p.ow();
   if (!p.transposed && (oh < 1 || ow < 1)) {
-    throw ShapeError(message("Calculated padded input size per channel: (", p.ih + 2 * p.pad_h, " x ",
-                             p.iw + 2 * p.pad_w, "). Kernel size: (", p.dilation_h * (p.kh - 1) + 1, " x ",
-                             p.dilation_w * (p.kw - 1) + 1,
+    throw ShapeError(message("Calculated padded input size per channel: (", p.ih + 2 * p.pad_h + p.pad_end_h,
+                             " x ", p.iw + 2 * p.pad_w + p.pad_end_w, "). Kernel size: (",
+                             p.dilation_h * (p.kh - 1) + 1, " x ", p.dilation_w * (p.kw - 1) + 1,
                              "). Kernel size can't be greater than actual input size"));
   }
   if (oh < 1 || ow < 1) {

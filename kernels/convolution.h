@@ -13,13 +13,13 @@
 namespace upconv::kernels {
 
 /// How Conv2d reads beyond the border of its input.
-enum class PaddingMode : std::uint8_t { zeros, reflect, replicate };
+enum class PaddingMode : std::uint8_t { zeros, reflect, replicate, circular };
 
-/// "zeros", "reflect", "replicate"
+/// "zeros", "reflect", "replicate", "circular"
 std::string_view name_of(PaddingMode mode);
 
 /// One convolution, ordinary or transposed: everything that selects and parametrises a kernel. Plain data.
-/// Ordinary: OH = (IH + 2*pad_h - dilation_h*(KH-1) - 1) / stride_h + 1, rounded down.
+/// Ordinary: OH = (IH + 2*pad_h + pad_end_h - dilation_h*(KH-1) - 1) / stride_h + 1, rounded down.
 /// Transposed: OH = (IH-1)*stride_h - 2*pad_h + dilation_h*(KH-1) + output_pad_h + 1. Widths alike.
 /// Source: torch.nn.functional.conv2d and conv_transpose2d.
 struct ConvProblem {
@@ -35,6 +35,9 @@ struct ConvProblem {
   std::int64_t stride_w = 1;  ///< The same along the width.
   std::int64_t pad_h = 0;     ///< Rows added on both sides of x, or, transposed, cut off on both sides of y.
   std::int64_t pad_w = 0;     ///< The same along the width.
+  /// Ordinary only: by how many more rows x is padded at its end than at its beginning; at least -pad_h.
+  std::int64_t pad_end_h = 0;
+  std::int64_t pad_end_w = 0;                     ///< The same along the width.
   std::int64_t output_pad_h = 0;                  ///< Transposed only: rows added to y at its end.
   std::int64_t output_pad_w = 0;                  ///< The same along the width.
   std::int64_t dilation_h = 1;                    ///< Distance of the kernel's taps.
@@ -69,8 +72,9 @@ struct ConvProblem {
   /// "conv_transpose2d" or "conv2d"
   std::string_view op() const;
   /// "n8ci32ih512iw1024co32kh3kw7_s1x1_p1x3_op0x0_d1x1_g1_f32"; an ordinary convolution has its padding mode
-  /// in place of the output padding ("_zeros"), and permitted TF32 reads "_tf32". Weights that are not all
-  /// finite add "_nonfinite", an epilogue its rungs, as "+affine+relu".
+  /// in place of the output padding ("_zeros"), and permitted TF32 reads "_tf32". Padding that is not the
+  /// same at both ends adds "_e0x1" to what it is at the beginning. Weights that are not all finite add
+  /// "_nonfinite", an epilogue its rungs, as "+affine+relu".
   std::string to_string() const;
   /// The inverse of to_string. Throws: ArgumentError on any other text.
   static ConvProblem parse(std::string_view text);
@@ -85,7 +89,7 @@ void validate_layer(const ConvProblem& problem);
 
 /// Throws ArgumentError, ShapeError or DTypeError unless the whole problem makes sense: a layer that can
 /// exist, positive sizes (a zero batch is fine), an output of at least one pixel, reflected padding below the
-/// input's size, and sizes whose products stay within 64 bits.
+/// input's size, circular padding of at most that size, and sizes whose products stay within 64 bits.
 void validate(const ConvProblem& problem);
 
 /// The operands of one call, all on the context's device.

@@ -14,7 +14,7 @@ struct Conv2dOptions {
   Size2d dilation = 1;                            ///< Distance of the kernel's taps.
   std::int64_t groups = 1;                        ///< Groups of channels that do not mix.
   bool bias = true;                               ///< With a bias.
-  PaddingMode padding_mode = PaddingMode::zeros;  ///< zeros, reflect or replicate.
+  PaddingMode padding_mode = PaddingMode::zeros;  ///< zeros, reflect, replicate or circular.
 };
 
 /// 2-D convolution (cross-correlation) plus bias.

@@ -123,18 +123,19 @@ std::shared_ptr<const Operation> ConvolutionLayer::operation() const {
   return std::make_shared<ConvolutionOperation>(*this);
 }
 
-const kernels::ConvRow& ConvolutionLayer::row(const TensorSpec& x, const kernels::EpilogueForm& epilogue,
+const kernels::ConvRow& ConvolutionLayer::row(kernels::ConvProblem problem,
+                                              const kernels::EpilogueForm& epilogue,
                                               const ExecutionContext& ctx) const {
-  kernels::ConvProblem problem = for_context(problem_for(x), ctx);
+  problem = for_context(problem, ctx);
   problem.epilogue = epilogue;
   return kernels::select(problem.op(), kernels::convolution_rows(ctx.device().type()), problem, ctx.caps(),
                          kernels::forced_kernel(problem.op(), ctx));
 }
 
-kernels::Verdict ConvolutionLayer::takes(const kernels::ConvRow& row, const TensorSpec& x,
+kernels::Verdict ConvolutionLayer::takes(const kernels::ConvRow& row, kernels::ConvProblem problem,
                                          const kernels::EpilogueForm& epilogue,
                                          const ExecutionContext& ctx) const {
-  kernels::ConvProblem problem = for_context(problem_for(x), ctx);
+  problem = for_context(problem, ctx);
   problem.epilogue = epilogue;
   return row.supports(problem, ctx.caps());
 }
@@ -144,17 +145,13 @@ void ConvolutionLayer::forward_activated_into(ConstTensorView x, const kernels::
   check_input(x, ctx);
   check_forward(x, y, output_spec(x.spec()));
   const kernels::EpilogueForm form{.first = activation.kind};
-  const kernels::Verdict verdict = takes(row(x.spec(), {}, ctx), x.spec(), form, ctx);
-  if (verdict.supported) return run(x, {.first = activation}, y, ctx);
-  run(x, {}, y, ctx);  // what the layer's kernel cannot do is cheaper in a pass of its own
-  const TensorSpec images{problem_for(x.spec()).y_shape(), y.dtype(), y.device()};
+  const kernels::ConvProblem problem = problem_for(x.spec());
+  const kernels::Verdict verdict = takes(row(problem, {}, ctx), problem, form, ctx);
+  if (verdict.supported) return run(problem, x, {.first = activation}, y, ctx);
+  run(problem, x, {}, y, ctx);  // what the layer's kernel cannot do is cheaper in a pass of its own
+  const TensorSpec images{problem.y_shape(), y.dtype(), y.device()};
   kernels::pointwise(pointwise_problem(images, form), {.x = y, .epilogue = {.first = activation}, .y = y},
                      name(), ctx);
-}
-
-void ConvolutionLayer::run(ConstTensorView x, const kernels::Epilogue& epilogue, TensorView y,
-                           ExecutionContext& ctx) const {
-  run(problem_for(x.spec()), x, epilogue, y, ctx);
 }
 
 void ConvolutionLayer::run(kernels::ConvProblem problem, ConstTensorView x, kernels::Epilogue epilogue,

@@ -34,7 +34,7 @@ class ConvolutionLayer : public Module {
   void check(const kernels::ConvProblem& problem) const;
   /// The output of `problem`, batched or not as `x` is.
   static TensorSpec spec_of(const kernels::ConvProblem& problem, const TensorSpec& x);
-  /// Runs a checked problem on checked operands.
+  /// Runs a checked problem on checked operands; the layer adds its bias to the epilogue.
   void run(kernels::ConvProblem problem, ConstTensorView x, kernels::Epilogue epilogue, TensorView y,
            ExecutionContext& ctx) const;
 
@@ -44,16 +44,14 @@ class ConvolutionLayer : public Module {
   void do_initialize(ParameterId id, std::span<float> values, RandomStream& random) const override;
   std::unique_ptr<const Prepared> prepare_for(ExecutionContext& ctx) const override;
   void do_forward(ConstTensorView x, TensorView y, ExecutionContext& ctx) const override {
-    run(x, {}, y, ctx);
+    run(problem_for(x.spec()), x, {}, y, ctx);
   }
   std::shared_ptr<const Operation> operation() const override;
-  /// With an epilogue, to which the layer adds its bias, on operands that are checked.
-  void run(ConstTensorView x, const kernels::Epilogue& epilogue, TensorView y, ExecutionContext& ctx) const;
-  /// Row of the kernel table that would run for an input like `x` with such an epilogue.
-  const kernels::ConvRow& row(const TensorSpec& x, const kernels::EpilogueForm& epilogue,
+  /// Row of the kernel table that would run for this problem of the layer with such an epilogue.
+  const kernels::ConvRow& row(kernels::ConvProblem problem, const kernels::EpilogueForm& epilogue,
                               const ExecutionContext& ctx) const;
   /// Whether `row` can compute the layer with this epilogue.
-  kernels::Verdict takes(const kernels::ConvRow& row, const TensorSpec& x,
+  kernels::Verdict takes(const kernels::ConvRow& row, kernels::ConvProblem problem,
                          const kernels::EpilogueForm& epilogue, const ExecutionContext& ctx) const;
   /// The problem for contexts like this one: in its precision, and with what `prepare` found out about the
   /// weight.

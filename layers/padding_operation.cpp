@@ -4,6 +4,7 @@
 
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
+#include <upconv/layers/convolution_operation.h>
 #include <upconv/layers/padding_operation.h>
 
 namespace upconv {
@@ -28,6 +29,20 @@ double largest_of(DType dtype) {
       break;
   }
   return std::numeric_limits<double>::infinity();
+}
+
+PaddingMode padding_mode_of(PadMode mode) {
+  switch (mode) {
+    case PadMode::constant:
+      return PaddingMode::zeros;
+    case PadMode::reflect:
+      return PaddingMode::reflect;
+    case PadMode::replicate:
+      return PaddingMode::replicate;
+    case PadMode::circular:
+      return PaddingMode::circular;
+  }
+  throw ArgumentError(message("PadMode(", static_cast<int>(mode), ") is no mode"));
 }
 
 }  // namespace
@@ -154,6 +169,26 @@ std::string PadOperation::kernel(std::span<const TensorSpec> operands, const Exe
                                      problem(operands[0]).merged(), ctx.caps(),
                                      kernels::forced_kernel("pad", ctx))
                          .name);
+}
+
+Fusion PadOperation::fuse(const Operation& next, std::size_t operand, std::span<const TensorSpec> operands,
+                          const ExecutionContext& ctx) const {
+  const ConvolutionOperation* convolution = ConvolutionOperation::from(next);
+  if (convolution == nullptr || operand != 0) return {};
+  if (std::ranges::any_of(amounts_, [](std::int64_t amount) { return amount < 0; }))
+    return {nullptr, "a convolution cuts nothing off"};
+  for (std::size_t i = 4; i < amounts_.size(); ++i) {
+    if (amounts_[i] != 0) return {nullptr, "a convolution pads height and width alone"};
+  }
+  if (mode_ == PadMode::constant && value_ != 0)
+    return {nullptr, "a convolution pads with zeros: the constant is not zero"};
+  const int rank = operands[0].shape.rank();
+  const ExtraPadding padding{.top = before(rank - 2, rank),
+                             .bottom = after(rank - 2, rank),
+                             .left = before(rank - 1, rank),
+                             .right = after(rank - 1, rank),
+                             .mode = padding_mode_of(mode_)};
+  return convolution->with_padding(padding, operands[0], output_spec(operands.first(1)), ctx);
 }
 
 void PadOperation::run(std::span<const ConstTensorView> operands, TensorView y, ExecutionContext& ctx) const {

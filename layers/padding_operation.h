@@ -19,6 +19,9 @@ class PadOperation : public Operation {
   TensorSpec output_spec(std::span<const TensorSpec> operands) const override;
   std::string kernel(std::span<const TensorSpec> operands, const ExecutionContext& ctx) const override;
   void run(std::span<const ConstTensorView> operands, TensorView y, ExecutionContext& ctx) const override;
+  /// Rides in a convolution.
+  Fusion fuse(const Operation& next, std::size_t operand, std::span<const TensorSpec> operands,
+              const ExecutionContext& ctx) const override;
 
  private:
   /// Amounts in front of dimension `dim` of `rank`, and behind it.

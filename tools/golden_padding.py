@@ -1,4 +1,4 @@
-"""Cases of torch.nn.functional.pad and of the modules that pad.
+"""Cases of torch.nn.functional.pad, of the modules that pad, and of convolutions behind them.
 
 padding.h5: <mode>_<number>_x<sizes of x>_p<amounts>.<tensor>: y, and the constant `value` as an f64 scalar if it is not
 zero. The elements of x are -100, -99, ... 150, again and again, which every type holds exactly.
@@ -134,3 +134,53 @@ def invalid_calls() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield ("pad_circular_nothing", "Negative padding value is resulting in an empty dimension",
            lambda: F.pad(z(2, 3, 4), (-3, -2), "circular"))
     yield ("pad_circular_rank", "expected 3D or 4D input (got 2D input)", lambda: nn.CircularPad2d(1)(z(2, 3)))
+
+
+def convolutions() -> dict[str, torch.Tensor]:
+    """padded_convolution.h5: <mode>_<number>_p<left>x<right>x<top>x<bottom>_<problem string>.<tensor>: x, weight, bias and y
+    of a pad and the convolution behind it, on multiples of 1/16, whose sums are exact. Without amounts, "own_<number>_p_...",
+    the padding is the convolution's own.
+    """
+    random.seed(77)
+    cases: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
+        ("constant", (1, 1, 1, 1), {}), ("reflect", (1, 1, 1, 1), {}), ("replicate", (2, 2, 1, 1), {}),
+        ("circular", (1, 1, 2, 2), {}), ("constant", (0, 1, 0, 1), {"stride": 2}),  # TensorFlow's "same"
+        ("constant", (1, 1, 1, 1), {"padding": 1}), ("constant", (2, 1, 2, 1), {"padding": (0, 2), "kernel": (4, 4)}),
+        ("constant", (2, 0, 2, 0), {}), ("replicate", (2, 0, 0, 0), {"kernel": (1, 3)}),  # causal
+        ("reflect", (3, 3, 3, 3), {"kernel": (7, 7), "size": (8, 9)}), ("circular", (6, 6, 5, 5), {"size": (5, 6)}),
+        ("reflect", (1, 2, 2, 1), {"stride": 2}), ("circular", (0, 3, 1, 2), {"stride": (1, 3), "dilation": 2}),
+        ("own", (), {"mode": "circular", "padding": (2, 3)}), ("own", (), {"mode": "circular", "padding": 5, "size": (5, 7)}),
+        ("own", (), {"mode": "circular", "padding": 1, "stride": 2, "groups": 2}),
+    ]
+    for _ in range(8):
+        mode = random.choice(("constant", "reflect", "replicate", "circular"))
+        pad = tuple(random.randint(0, 3) for _ in range(4))
+        cases.append((mode, pad, {"kernel": (random.randint(1, 4), random.randint(1, 4)), "stride": random.randint(1, 2),
+                                  "dilation": random.randint(1, 2), "groups": random.choice((1, 2)),
+                                  "size": (random.randint(6, 9), random.randint(6, 20))}))
+    entries: dict[str, torch.Tensor] = {}
+    generator = torch.Generator().manual_seed(5)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randint(-32, 33, shape, generator=generator).double() / 16
+
+    for number, (mode, pad, options) in enumerate(cases):
+        pair = {name: nn.modules.utils._pair(options.get(name, default))
+                for name, default in (("padding", 0), ("stride", 1), ("dilation", 1), ("kernel", 3), ("size", (6, 7)))}
+        groups = options.get("groups", 1)
+        own = options.get("mode", "zeros")
+        ci, co = 2 * groups, 3 * groups
+        layer = nn.Conv2d(ci, co, pair["kernel"], pair["stride"], pair["padding"], pair["dilation"], groups,
+                          padding_mode=own).double()
+        layer.weight.data, layer.bias.data = draw(*layer.weight.shape), draw(co)
+        x = draw(2, ci, *pair["size"])
+        with torch.no_grad():
+            padded = F.pad(x, pad, mode) if pad else x
+            y = layer(padded)
+        name = (f"{mode}_{number}_p{'x'.join(map(str, pad))}_n2ci{ci}ih{padded.shape[2]}iw{padded.shape[3]}co{co}"
+                f"kh{pair['kernel'][0]}kw{pair['kernel'][1]}_s{pair['stride'][0]}x{pair['stride'][1]}"
+                f"_p{pair['padding'][0]}x{pair['padding'][1]}_{own}_d{pair['dilation'][0]}x{pair['dilation'][1]}"
+                f"_g{groups}_f32")
+        for key, tensor in (("x", x), ("weight", layer.weight.data), ("bias", layer.bias.data), ("y", y)):
+            entries[f"{name}.{key}"] = tensor.float()
+    return entries

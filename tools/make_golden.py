@@ -13,7 +13,8 @@ linear.h5, batch_norm2d.h5, activation.h5
 arithmetic.h5, pooling.h5, pointwise.h5
                                  functions that compute, see golden_functions.py.
 resizing.h5                      images in another size, see golden_resizing.py.
-padding.h5                       pad, see golden_padding.py.
+padding.h5, padded_convolution.h5
+                                 pad, and convolutions behind it, see golden_padding.py.
 movement.h5                      functions that move elements, see golden_movement.py.
 sequential.h5                    small nests of layers: <net>.x, <net>.y, <net>.state.<key>.
 dcgan.h5, fsrcnn.h5, decoder.h5, mlp.h5
@@ -229,6 +230,7 @@ def main() -> int:
              "pointwise.h5": golden_functions.pointwise(),
              "resizing.h5": golden_resizing.resizing(),
              "padding.h5": golden_padding.padding(),
+             "padded_convolution.h5": golden_padding.convolutions(),
              "movement.h5": golden_movement.movement(),
              "sequential.h5": layer_file(golden_cases.sequential(), "state."),
              **network_files()}

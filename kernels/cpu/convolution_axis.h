@@ -91,6 +91,8 @@ struct ConvAxis {
         return std::clamp<std::int64_t>(i < 0 ? -i : 2 * (in - 1) - i, 0, in - 1);
       case PaddingMode::replicate:
         return std::clamp<std::int64_t>(i, 0, in - 1);
+      case PaddingMode::circular:
+        return std::clamp<std::int64_t>(i < 0 ? i + in : i - in, 0, in - 1);
     }
     return -1;
   }

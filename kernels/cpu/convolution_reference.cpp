@@ -19,6 +19,8 @@ std::int64_t source_index(std::int64_t i, std::int64_t size, PaddingMode mode) {
       return i < 0 ? -i : 2 * (size - 1) - i;
     case PaddingMode::replicate:
       return std::clamp<std::int64_t>(i, 0, size - 1);
+    case PaddingMode::circular:
+      return i < 0 ? i + size : i - size;
   }
   return -1;
 }

@@ -48,6 +48,7 @@ template <class Index>
 __device__ Index padded_index(Index i, Index size, PaddingMode mode) {
   if (mode == PaddingMode::reflect) return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
   if (mode == PaddingMode::replicate) return i < 0 ? 0 : i >= size ? size - 1 : i;
+  if (mode == PaddingMode::circular) return i < 0 ? i + size : i >= size ? i - size : i;
   return i;
 }
 
@@ -291,8 +292,8 @@ inline bool fits_32_bits(const ConvProblem& p) {
   const auto small = [](auto... sizes) { return (1.0 * ... * static_cast<double>(sizes)) < kLimit; };
   // Output padding widens the phases' tiles by less than a stride; work counts a block for every phase.
   return small(p.n, p.ci, p.ih, p.iw) && small(p.n, p.co, p.oh() + p.stride_h, p.ow() + p.stride_w) &&
-         small(p.ih + 2 * p.pad_h + p.stride_h + p.dilation_h * p.kh) &&
-         small(p.iw + 2 * p.pad_w + p.stride_w + p.dilation_w * p.kw) && small(p.kh, p.kw);
+         small(p.ih + 2 * p.pad_h + p.pad_end_h + p.stride_h + p.dilation_h * p.kh) &&
+         small(p.iw + 2 * p.pad_w + p.pad_end_w + p.stride_w + p.dilation_w * p.kw) && small(p.kh, p.kw);
 }
 
 /// The instance for the problem's size and output channels.

@@ -73,7 +73,8 @@ Verdict supports_device(const DeviceCaps& caps) {
 Verdict supports(const ConvProblem& p, const DeviceCaps& caps) {
   if (p.kh != 1 || p.kw != 1) return Verdict::no("only for 1x1 kernels");
   if (p.stride_h != 1 || p.stride_w != 1) return Verdict::no("only for stride 1");
-  if (p.pad_h != 0 || p.pad_w != 0 || p.output_pad_h != 0 || p.output_pad_w != 0) {
+  if (p.pad_h != 0 || p.pad_w != 0 || p.pad_end_h != 0 || p.pad_end_w != 0 || p.output_pad_h != 0 ||
+      p.output_pad_w != 0) {
     return Verdict::no("only without padding");
   }
   if (p.groups != 1) return Verdict::no("only for one group");

@@ -7,6 +7,7 @@ Verdict supports_direct_layer(const ConvProblem& p) {
   if (p.stride_h != 1 || p.stride_w != 1) return Verdict::no("only for stride 1");
   if (p.dilation_h != 1 || p.dilation_w != 1) return Verdict::no("only for dilation 1");
   if (p.padding_mode != PaddingMode::zeros) return Verdict::no("only for padding with zeros");
+  if (p.pad_end_h != 0 || p.pad_end_w != 0) return Verdict::no("only for the same padding at both ends");
   if (p.kh > kLargestDirectKernel || p.kw > kLargestDirectKernel) {
     return Verdict::no("only for kernels of up to 7 rows and columns");
   }

@@ -1,4 +1,7 @@
+#include <optional>
+
 #include "cuda/support.h"
+#include <gmock/gmock.h>
 
 #include <upconv/kernels/pad.h>
 
@@ -76,6 +79,28 @@ TEST_F(CudaPad, CropsAndManyDimensions) {
   nothing.add(0, 70, 1);
   nothing.add(5, 0, 0);
   check(nothing, 0, 0);
+}
+
+/// A kernel that knows zeros alone keeps the layer: reflected padding stays a pass of its own.
+TEST_F(CudaPad, RidesWhereTheConvolutionKeepsItsKernel) {
+  const auto explained = [&](Sequential net) {
+    net.initialize(1);
+    net.prepare(*ctx_);
+    return net.explain({{1, 32, 40, 64}, DType::f32, Device::cuda(0)}, *ctx_);
+  };
+  const auto conv = [](std::int64_t stride) {
+    return Conv2d({.in_channels = 32, .out_channels = 32, .kernel_size = 3, .stride = stride});
+  };
+  Sequential zeros, mirrored, strided;
+  zeros.append(ZeroPad2d({.padding = 1})).append(conv(1));
+  mirrored.append(ReflectionPad2d({.padding = 1})).append(conv(1));
+  strided.append(ReflectionPad2d({.padding = {0, 1, 0, 1}})).append(conv(2));
+  EXPECT_THAT(explained(std::move(zeros)), ::testing::HasSubstr("in 1 step"));
+  EXPECT_THAT(explained(std::move(strided)), ::testing::HasSubstr("in 1 step"));  // cuda.plain either way
+  if (ctx_->caps().compute_capability < 80) return;
+  EXPECT_THAT(explained(std::move(mirrored)),
+              ::testing::AllOf(::testing::HasSubstr("in 2 steps"),
+                               ::testing::HasSubstr("only for padding with zeros")));
 }
 
 TEST_F(CudaPad, ALargeImage) {

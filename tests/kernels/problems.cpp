@@ -113,7 +113,11 @@ std::vector<ConvProblem> random_problems(std::uint32_t seed, int count) {
       p.output_pad_h = pick(0, std::max(p.stride_h, p.dilation_h) - 1);
       p.output_pad_w = pick(0, std::max(p.stride_w, p.dilation_w) - 1);
     } else {
-      p.padding_mode = static_cast<kernels::PaddingMode>(pick(0, 2));
+      p.padding_mode = static_cast<kernels::PaddingMode>(pick(0, 3));
+      if (pick(0, 3) == 0) {
+        p.pad_end_h = pick(-p.pad_h, 2);
+        p.pad_end_w = pick(-p.pad_w, 2);
+      }
     }
     p.dtype = static_cast<DType>(pick(0, 5) < 4 ? 0 : pick(1, 2));
     if (is_valid(p)) problems.push_back(p);

@@ -1,4 +1,3 @@
-#include <map>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -6,23 +5,13 @@
 #include <upconv/kernels/pad.h>
 #include <upconv/tests/framework/function_network.h>
 #include <upconv/tests/layers/golden.h>
+#include <upconv/tests/layers/padded_convolution.h>
 
 // Padding as PyTorch's: every row of every device's table, each type, planned with and without views.
 
 namespace upconv::testing {
 
 namespace {
-
-/// The numbers of "3x-1x2".
-Sizes numbers(const std::string& text) {
-  Sizes result;
-  for (std::size_t at = 0; at < text.size();) {
-    std::size_t length = 0;
-    result.push_back(std::stoll(text.substr(at), &length));
-    at += length + 1;
-  }
-  return result;
-}
 
 /// A case of tools/golden_padding.py.
 struct PadCase {
@@ -31,12 +20,8 @@ struct PadCase {
   double value = 0;
 
   explicit PadCase(const GoldenCase& one) {
-    static const std::map<std::string, PadMode> kModes = {{"constant", PadMode::constant},
-                                                          {"reflect", PadMode::reflect},
-                                                          {"replicate", PadMode::replicate},
-                                                          {"circular", PadMode::circular}};
     const std::size_t x = one.name.find("_x"), p = one.name.find("_p");
-    mode = kModes.at(one.name.substr(0, one.name.find('_')));
+    mode = pad_mode(one.name.substr(0, one.name.find('_')));
     shape = numbers(one.name.substr(x + 2, p - x - 2));
     amounts = numbers(one.name.substr(p + 2));
     if (one.has("value")) value = one.at("value").data<double>()[0];
