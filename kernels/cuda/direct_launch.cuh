@@ -67,12 +67,8 @@ Launch plan(device::DirectArguments& p, const DeviceCaps& caps) {
   launch.shared_bytes = Shared::bytes(p.stages, p.steps);
 
   align<Traits>(p);
-  const auto in_vectors = [&](const void* rows) {
-    return p.ow % Traits::kRun == 0 &&
-           reinterpret_cast<std::uintptr_t>(rows) % (Traits::kRun * kElement) == 0;
-  };
-  p.vectors = in_vectors(p.y);
-  p.residual_vectors = in_vectors(p.epilogue.residual);
+  p.vectors =
+      p.ow % Traits::kRun == 0 && reinterpret_cast<std::uintptr_t>(p.y) % (Traits::kRun * kElement) == 0;
 
   // As many row ranges as make the busiest worker's rows, those computed twice included, fewest. To begin and
   // end an item costs it about two rows.

@@ -54,20 +54,22 @@ bool is_mode_of(const ConvProblem& p, Mode mode) {
   return false;
 }
 
-/// True if device/activation.cuh's activate_run_inline has this function.
-bool is_short(ActivationKind kind) {
-  return kind == ActivationKind::none || kind == ActivationKind::relu || kind == ActivationKind::leaky_relu ||
-         kind == ActivationKind::prelu;
-}
-
 /// What device/direct_epilogue.cuh can do. Its code stands between products, once for each register.
 Verdict supports_epilogue(const EpilogueForm& form) {
-  const bool smooth = form.first == ActivationKind::sigmoid || form.first == ActivationKind::tanh;
-  if (!form.has_tail() && (smooth || is_short(form.first))) return Verdict::yes();
-  if (is_short(form.first) && is_short(form.second)) return Verdict::yes();
-  return Verdict::no(form.has_tail()
-                         ? "beside a factor or a residual it applies ReLU, LeakyReLU and PReLU alone"
-                         : "it applies ReLU, LeakyReLU, PReLU, Sigmoid and Tanh alone");
+  if (form.has_tail())
+    return Verdict::no(
+        "what follows the first activation is quicker in a pass of its own: it would stall the products");
+  switch (form.first) {
+    case ActivationKind::none:
+    case ActivationKind::relu:
+    case ActivationKind::leaky_relu:
+    case ActivationKind::prelu:
+    case ActivationKind::sigmoid:
+    case ActivationKind::tanh:
+      return Verdict::yes();
+    default:
+      return Verdict::no("it applies ReLU, LeakyReLU, PReLU, Sigmoid and Tanh alone");
+  }
 }
 
 Mode mode_of(Mode row, int layout) {

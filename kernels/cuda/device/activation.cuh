@@ -35,15 +35,6 @@ __device__ __forceinline__ void apply_to_run(float (&v)[kCount], Function&& func
     x = function(x);
 }
 
-/// The functions that stand inside a long ladder in kernels on warpgroup products: inline, since a call would
-/// serialise the products, and so short ones alone. direct_wgmma.cpp refuses the others.
-template <int kCount>
-__device__ __forceinline__ void activate_run_inline(float (&v)[kCount], Kind kind, float a) {
-  if (kind == Kind::relu) return apply_to_run(v, [a](float x) { return activate<Kind::relu>(x, a, 0.0f); });
-  if (kind == Kind::leaky_relu)
-    return apply_to_run(v, [a](float x) { return activate<Kind::leaky_relu>(x, a, 0.0f); });
-}
-
 /// All functions, for epilogues that stand unrolled many times in a kernel: those of more than a few
 /// instructions are called.
 __device__ __noinline__ static float activate_called(Kind kind, float x, float a, float b) {

@@ -106,7 +106,7 @@ struct OutputRun {
 };
 
 /// A thread's finished pixels of channel 8*(j/2) + 2*(lane%4) + j%2: the sums of the last kh, through
-/// `finisher(sums, constants, j)`.
+/// `finisher(sums, constants)`.
 template <class Traits, class Finisher>
 __device__ __forceinline__ void finish(float (&v)[Traits::kRun], const DirectShared<Traits>& shared,
                                        const float (&d)[Traits::kBlocks][Traits::kN / 2], int j, int lane,
@@ -115,78 +115,17 @@ __device__ __forceinline__ void finish(float (&v)[Traits::kRun], const DirectSha
 #pragma unroll
   for (int i = 0; i < Traits::kRun; ++i)
     v[i] = d[i % Traits::kBlocks][kLast + 4 * (j / 2) + 2 * (i / Traits::kBlocks) + j % 2];
-  finisher(v, shared.constants[8 * (j / 2) + 2 * (lane % 4) + j % 2], j);
+  finisher(v, shared.constants[8 * (j / 2) + 2 * (lane % 4) + j % 2]);
 }
 
-/// Bias, scale and shift, and one activation: what most layers have.
+/// Bias, scale and shift, and one activation. The rungs behind it are refused (direct_wgmma.cpp).
 template <Kind kKind>
-struct ShortFinisher {
+struct RowFinisher {
   template <int kRun>
-  __device__ __forceinline__ void operator()(float (&v)[kRun], const ChannelConstants& c, int) const {
+  __device__ __forceinline__ void operator()(float (&v)[kRun], const ChannelConstants& c) const {
 #pragma unroll
     for (float& x : v)
       x = activate<kKind>(fmaf(x, c.scale, c.shift), c.first_a, 0.0f);
-  }
-};
-
-/// The whole ladder. A thread reads the residual where its own run of pixels lies, also where quads exchange
-/// values before they store: all of a row at once, ahead of the stores, so that one latency is paid and not
-/// one a channel, and from the L2, where the row before has called it to.
-template <class Traits>
-struct LadderFinisher {
-  using Element = TensorElement<Traits>;
-  static constexpr int kRun = Traits::kRun, kChannels = Traits::kCo / 4;
-
-  const DirectArguments& p;
-  Pack<Element, kRun> added[kChannels];
-
-  __device__ __forceinline__ LadderFinisher(const DirectArguments& arguments, const OutputRun<Traits>& out,
-                                            int lane)
-      : p(arguments) {
-    if (p.epilogue.residual == nullptr) return;
-    // Of the thread's run in channel 2*(lane%4) of the tile.
-    std::int64_t at = out.y - static_cast<const typename Traits::Element*>(p.y);
-    int channels = out.channels, valid = out.valid;
-    if (!p.vectors) {
-      const QuadPlace<Traits> place(lane % 4);
-      const int ahead = 2 * (lane % 4) - place.channel;
-      at += ahead * out.plane - place.column;
-      channels -= ahead;
-      valid += place.column;
-    }
-    const auto* begin = static_cast<const Element*>(p.epilogue.residual);
-    const auto* end = begin + static_cast<std::int64_t>(p.n) * p.groups * p.co * out.plane;
-#pragma unroll
-    for (int j = 0; j < kChannels; ++j) {
-      const int co = 8 * (j / 2) + j % 2;
-      load(added[j], begin + at + co * out.plane, end, co < channels ? valid : 0);
-    }
-  }
-
-  /// A run of which `valid` pixels exist.
-  __device__ __forceinline__ void load(Pack<Element, kRun>& run, const Element* from, const Element* end,
-                                       int valid) const {
-    if (valid <= 0) return;
-    if (p.residual_vectors) {
-      run = *reinterpret_cast<const Pack<Element, kRun>*>(from);
-    } else {
-#pragma unroll
-      for (int i = 0; i < kRun; ++i) {
-        if (i < valid) run.values[i] = from[i];
-      }
-    }
-    if (from + p.ow < end) asm volatile("prefetch.global.L2 [%0];" ::"l"(from + p.ow));
-  }
-
-  __device__ __forceinline__ void operator()(float (&v)[kRun], const ChannelConstants& c, int j) const {
-#pragma unroll
-    for (float& x : v)
-      x = fmaf(x, c.scale, c.shift);
-    activate_run_inline(v, p.epilogue.first.kind, c.first_a);
-#pragma unroll
-    for (int i = 0; i < kRun; ++i)
-      v[i] = p.epilogue.scale_and_add(v[i], to_float(added[j].values[i]));
-    activate_run_inline(v, p.epilogue.second.kind, c.second_a);
   }
 };
 
@@ -328,24 +267,24 @@ __device__ __forceinline__ void store_elements(const DirectShared<Traits>& share
   }
 }
 
-/// visit(finisher). Branches once a row, not once an element; a layer without an activation passes two
-/// branches.
-template <class Traits, class Visit>
-__device__ __forceinline__ auto with_finisher(const DirectArguments& p, const OutputRun<Traits>& out,
-                                              int lane, Visit&& visit) {
-  if (p.epilogue.tail) return visit(LadderFinisher<Traits>(p, out, lane));
-  switch (p.epilogue.first.kind) {
+/// visit(finisher). Branches once a row, not once an element; a layer without an activation passes one
+/// branch.
+template <class Visit>
+__device__ __forceinline__ auto with_finisher(Kind kind, Visit&& visit) {
+  if (kind == Kind::none) return visit(RowFinisher<Kind::none>());
+  switch (kind) {
     case Kind::relu:
-      return visit(ShortFinisher<Kind::relu>());
+      return visit(RowFinisher<Kind::relu>());
     case Kind::leaky_relu:
-      return visit(ShortFinisher<Kind::leaky_relu>());
+      return visit(RowFinisher<Kind::leaky_relu>());
     case Kind::sigmoid:
-      return visit(ShortFinisher<Kind::sigmoid>());
+      return visit(RowFinisher<Kind::sigmoid>());
     case Kind::tanh:
-      return visit(ShortFinisher<Kind::tanh>());
-    default:  // none: the host lets no other pass
-      return visit(ShortFinisher<Kind::none>());
+      return visit(RowFinisher<Kind::tanh>());
+    default:  // none, above; the host lets no other pass
+      break;
   }
+  __builtin_unreachable();
 }
 
 /// Finishes and stores a row.
@@ -353,21 +292,21 @@ template <class Traits>
 __device__ __forceinline__ void put_row(const DirectShared<Traits>& shared, const OutputRun<Traits>& out,
                                         const float (&d)[Traits::kBlocks][Traits::kN / 2], int lane,
                                         const DirectArguments& p) {
+  const Kind kind = p.epilogue.first.kind;
   const auto finished = [&](const auto& finisher) { return finish_row<Traits>(shared, d, lane, finisher); };
   if (p.vectors) {
     // Stores of their own for each activation where the row is on the path from one row's products to the
     // next.
     if constexpr (Traits::kSplit) {
-      store_vectors<Traits>(with_finisher<Traits>(p, out, lane, finished), out);
+      store_vectors<Traits>(with_finisher(kind, finished), out);
     } else {
-      with_finisher<Traits>(p, out, lane,
-                            [&](const auto& finisher) { store_vectors<Traits>(finished(finisher), out); });
+      with_finisher(kind, [&](const auto& finisher) { store_vectors<Traits>(finished(finisher), out); });
     }
   } else if constexpr (Traits::kHalves) {
-    store_words<Traits>(with_finisher<Traits>(p, out, lane, finished), out, lane);
+    store_words<Traits>(with_finisher(kind, finished), out, lane);
   } else {
-    with_finisher<Traits>(
-        p, out, lane, [&](const auto& finisher) { store_elements<Traits>(shared, d, out, lane, finisher); });
+    with_finisher(kind,
+                  [&](const auto& finisher) { store_elements<Traits>(shared, d, out, lane, finisher); });
   }
 }
 

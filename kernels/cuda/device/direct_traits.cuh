@@ -39,7 +39,6 @@ struct DirectArguments {
   bool boxes;  // x's rows are aligned well enough for the copy engine
   bool realign;  // feeders move fetched tiles left by the shift; 16-bit rows without boxes, each as it lies
   bool vectors;  // y's rows are aligned well enough for vector stores
-  bool residual_vectors;  // so are the residual's
   DeviceEpilogue epilogue;
   const float* plain_weight;  // fp32: as PyTorch stores it, [groups * ci, co, kh, kw] if transposed, else
                               // [groups * co, ci, kh, kw]

@@ -69,18 +69,21 @@ struct DeviceEpilogue {
     return v[0];
   }
 
-  /// The same in kernels on warpgroup products, with what those can do and without a call.
-  template <class T>
-  __device__ __forceinline__ float finish_inline(float sum, const ChannelConstants& c,
-                                                 std::int64_t at) const {
-    float v[1] = {fmaf(sum, c.scale, c.shift)};
-    if (!tail && first.kind == Kind::sigmoid) return activate<Kind::sigmoid>(v[0], 0.0f, 0.0f);
-    if (!tail && first.kind == Kind::tanh) return activate<Kind::tanh>(v[0], 0.0f, 0.0f);
-    activate_run_inline(v, first.kind, c.first_a);
-    if (!tail) return v[0];
-    v[0] = scale_and_add(v[0], residual == nullptr ? 0.0f : to_float(static_cast<const T*>(residual)[at]));
-    activate_run_inline(v, second.kind, c.second_a);
-    return v[0];
+  /// Bias, scale, shift and one of the activations that kernels on warpgroup products have, without a call.
+  __device__ __forceinline__ float finish_inline(float sum, const ChannelConstants& c) const {
+    const float x = fmaf(sum, c.scale, c.shift);
+    switch (first.kind) {
+      case Kind::relu:
+        return activate<Kind::relu>(x, c.first_a, 0.0f);
+      case Kind::leaky_relu:
+        return activate<Kind::leaky_relu>(x, c.first_a, 0.0f);
+      case Kind::sigmoid:
+        return activate<Kind::sigmoid>(x, c.first_a, 0.0f);
+      case Kind::tanh:
+        return activate<Kind::tanh>(x, c.first_a, 0.0f);
+      default:
+        return x;
+    }
   }
 };
 
