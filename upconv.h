@@ -22,6 +22,7 @@
 #include <upconv/layers/conv_transpose2d.h>
 #include <upconv/layers/linear.h>
 #include <upconv/layers/movement.h>
+#include <upconv/layers/movement_layers.h>
 #include <upconv/layers/padding.h>
 #include <upconv/layers/pointwise.h>
 #include <upconv/layers/pooling.h>

@@ -159,6 +159,8 @@ class Module {
   /// Throws: ArgumentError if the name is empty, taken, or contains a dot.
   Module& register_module(std::string name, std::unique_ptr<Module> child);
 
+  /// The name under which a parameter was registered. Throws: ArgumentError if there is none.
+  const std::string& parameter_name(ParameterId id) const { return registered(id).name; }
   /// The parameter as loaded, on the CPU. Throws: ArgumentError if there is none.
   const Tensor& parameter(ParameterId id) const { return registered(id).value; }
   /// The parameter on the context's device. Throws: ArgumentError if there is none; as check_prepared.

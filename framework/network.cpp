@@ -3,6 +3,7 @@
 #include <upconv/framework/error.h>
 #include <upconv/framework/message.h>
 #include <upconv/framework/network.h>
+#include <upconv/framework/parameter_operation.h>
 #include <upconv/framework/plan_cache.h>
 
 namespace upconv {
@@ -52,6 +53,11 @@ Value Network::record_call(Value x, SourceLocation where) const {
         message(display_name(), ": it has ", outputs.size(), " outputs: call its forward_all"));
   }
   return outputs[0];
+}
+
+Value Network::value_of(ParameterId id, const Value& x, SourceLocation where) const {
+  const Device device = x.defined() ? x.spec().device : Device::cpu();
+  return Recording::constant(std::make_shared<ParameterOperation>(*this, id, device), x, where);
 }
 
 TensorSpec Network::output_spec(const TensorSpec& x) const {

@@ -68,7 +68,12 @@ class Network : public Module {
     return static_cast<M&>(register_module(std::move(name), std::make_unique<M>(std::move(child))));
   }
 
+  /// A parameter or buffer of this network, as a value of the recording that `x` belongs to: `x *
+  /// value_of(scale_, x)`. Throws: StateError if x is not a value of a recording that is being made.
+  Value value_of(ParameterId id, const Value& x, SourceLocation where = SourceLocation::here()) const;
+
  private:
+  friend class ParameterOperation;
   std::shared_ptr<const Recording> record(std::span<const TensorSpec> inputs) const;
   std::shared_ptr<Plan> plan_for(std::span<const TensorSpec> inputs, ExecutionContext& ctx) const;
   std::shared_ptr<Plan> plan_for(std::span<const ConstTensorView> inputs, ExecutionContext& ctx) const;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -188,6 +189,33 @@ Value adaptive_avg_pool2d(const Value& x, const AdaptivePool2dOptions& options, 
 
 Value adaptive_max_pool2d(const Value& x, const AdaptivePool2dOptions& options, SourceLocation where) {
   return adaptive("adaptive_max_pool2d", kernels::PoolKind::max, x, options, where);
+}
+
+Value mean(const Value& x, const Sizes& dims, bool keepdim, SourceLocation where) {
+  const Shape& shape = x.shape();
+  const int rank = shape.rank();
+  Sizes counted;
+  for (const std::int64_t dim : dims) {
+    if (dim < -rank || dim >= rank) {
+      throw ShapeError(message("mean: Dimension out of range (expected to be in range of [", -rank, ", ",
+                               rank - 1, "], but got ", dim, ')'));
+    }
+    counted.push_back(dim < 0 ? dim + rank : dim);
+  }
+  std::ranges::sort(counted);
+  if (rank < 2 || counted != Sizes{rank - 2, rank - 1}) {
+    throw ArgumentError(message("mean: dims must be the last two dimensions, {-2, -1}, for an input of ",
+                                shape, ": means over other dimensions are not there"));
+  }
+  std::int64_t planes = 1;
+  Sizes kept;
+  for (int d = 0; d < rank - 2; ++d) {
+    planes *= shape[d];
+    kept.push_back(shape[d]);
+  }
+  if (keepdim) kept.insert(kept.end(), {1, 1});
+  const Value images = reshape(x, {planes, shape[rank - 2], shape[rank - 1]}, where);
+  return reshape(adaptive_avg_pool2d(images, {}, where), kept, where);
 }
 
 }  // namespace upconv

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <upconv/framework/network.h>
+#include <upconv/layers/movement.h>
 
 namespace upconv {
 
@@ -49,6 +50,11 @@ Value adaptive_avg_pool2d(const Value& x, const AdaptivePool2dOptions& options,
 /// torch.nn.functional.adaptive_max_pool2d.
 Value adaptive_max_pool2d(const Value& x, const AdaptivePool2dOptions& options,
                           SourceLocation where = SourceLocation::here());
+
+/// The mean over height and width, the last two dimensions, which `dims` names in any order; with `keepdim`
+/// they stay, of size 1. Throws: ArgumentError for other dimensions. Source: torch.mean.
+Value mean(const Value& x, const Sizes& dims, bool keepdim = false,
+           SourceLocation where = SourceLocation::here());
 
 /// See max_pool2d. Source: torch.nn.MaxPool2d.
 class MaxPool2d : public Network {

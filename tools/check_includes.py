@@ -20,7 +20,7 @@ CPP_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
 INTERNAL = ("kernels/cpu/", "kernels/cuda/", "framework/cpu_threads.h", "framework/cuda_runtime.h",
             "framework/cuda_check.h", "framework/conversion.h", "framework/copy_operation.h", "framework/keep_loaded.h", "framework/load_compare.h",
             "framework/load_hints.h", "framework/hdf5/",
-            "framework/module_operation.h", "framework/plan_cache.h", "framework/plan_passes.h", "kernels/activation_formula.h",
+            "framework/module_operation.h", "framework/parameter_operation.h", "framework/plan_cache.h", "framework/plan_passes.h", "kernels/activation_formula.h",
             "layers/activation_function.h", "layers/arithmetic_operation.h", "layers/convolution_operation.h",
             "layers/ladder.h",
             "layers/movement_operation.h", "layers/padding_operation.h", "layers/pointwise_operation.h")  # not installed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
 
 
@@ -130,3 +131,23 @@ def movement() -> dict[str, torch.Tensor]:
         for i, values in enumerate(a):
             entries[f"{function}_{number}.a{i}"] = torch.tensor(values, dtype=torch.int64)
     return entries
+
+
+def printed() -> dict[str, nn.Module]:
+    """Modules to print; tests/layers/print_test.cpp builds the same."""
+    return {
+        "pixel_shuffle": nn.PixelShuffle(2),
+        "pixel_unshuffle": nn.PixelUnshuffle(3),
+        "channel_shuffle": nn.ChannelShuffle(4),
+        "flatten": nn.Flatten(),
+        "flatten_options": nn.Flatten(0, 2),
+        "unflatten": nn.Unflatten(1, (2, 3)),
+        "unflatten_one": nn.Unflatten(0, (6,)),
+        "identity": nn.Identity(),
+        "dropout": nn.Dropout(),
+        "dropout1d": nn.Dropout1d(0.25),
+        "dropout2d": nn.Dropout2d(1.0, inplace=True),
+        "dropout3d": nn.Dropout3d(),
+        "alpha_dropout": nn.AlphaDropout(0.1),
+        "feature_alpha_dropout": nn.FeatureAlphaDropout(),
+    }

@@ -180,8 +180,9 @@ def errors() -> str:
 
 def printed() -> str:
     """Every module of golden_cases.printed() as PyTorch prints it."""
+    modules = {**golden_cases.printed(), **golden_padding.printed(), **golden_movement.printed()}
     return "".join(f"--- {name} {sum(parameter.numel() for parameter in module.parameters())}\n{module}\n"
-                   for name, module in {**golden_cases.printed(), **golden_padding.printed()}.items())
+                   for name, module in modules.items())
 
 
 def write(path: str, entries: dict[str, torch.Tensor]) -> None:

@@ -111,6 +111,7 @@ class Modules {
     add("prelu_channels", PReLU({.num_parameters = 56}));
     add_padding();
     add_activations();
+    add_movement();
     int index = 0;
     for (const double slope : {0.0, 1.0, -0.5, 1e-4, 1e-5, 0.1 + 0.2, 123456789.0, 1e15, 1e16,
                                1.7976931348623157e308, 5e-324, std::numeric_limits<double>::infinity()})
@@ -170,6 +171,22 @@ class Modules {
     add("glu_channels", GLU({.dim = 1}));
   }
 
+  void add_movement() {
+    add("pixel_shuffle", PixelShuffle({.upscale_factor = 2}));
+    add("pixel_unshuffle", PixelUnshuffle({.downscale_factor = 3}));
+    add("channel_shuffle", ChannelShuffle({.groups = 4}));
+    add("flatten", Flatten());
+    add("flatten_options", Flatten({.start_dim = 0, .end_dim = 2}));
+    add("unflatten", Unflatten({.dim = 1, .unflattened_size = {2, 3}}));
+    add("unflatten_one", Unflatten({.dim = 0, .unflattened_size = {6}}));
+    add("identity", Identity());
+    add("dropout", Dropout());
+    add("dropout1d", Dropout1d({.p = 0.25}));
+    add("dropout2d", Dropout2d({.p = 1.0, .inplace = true}));
+    add("dropout3d", Dropout3d());
+    add("alpha_dropout", AlphaDropout({.p = 0.1}));
+    add("feature_alpha_dropout", FeatureAlphaDropout());
+  }
   template <class M>
   void add(const std::string& name, M module) {
     modules_.emplace(name, std::make_unique<M>(std::move(module)));
