@@ -78,6 +78,11 @@ HWY_INLINE void to_piece(const T* from, std::int64_t count, float* to, const Fn&
   if (i < count) store_f32(f(load_some(from + i, static_cast<std::size_t>(count - i))), to + i);
 }
 
+/// piece[i] = f(piece[i]) for i < count.
+HWY_INLINE void activate_piece(const ChannelActivation& f, float* piece, std::int64_t count) {
+  if (f.kind != ActivationKind::none) activate_run(f.kind, 1.0f, -0.0f, f.a, f.b, piece, count, piece);
+}
+
 /// The whole ladder. `residual` may be null, and may be y, as x may.
 template <class T, class X>
 HWY_NOINLINE void finish_ladder(const ChannelEpilogue& channel, const X* x, std::int64_t count,
@@ -92,7 +97,7 @@ HWY_NOINLINE void finish_ladder(const ChannelEpilogue& channel, const X* x, std:
   for (std::int64_t begin = 0; begin < count; begin += kPiece) {
     const std::int64_t length = std::min(kPiece, count - begin);
     to_piece(x + begin, length, piece, [&](VF value) HWY_ATTR { return hn::MulAdd(value, scale, shift); });
-    activate_piece(channel.first.kind, piece, length, channel.first.a, channel.first.b);
+    activate_piece(channel.first, piece, length);
     if (channel.scaled) {
       for (std::int64_t i = 0; i < length; i += step)
         hn::Store(hn::MulAdd(hn::Load(d, piece + i), factor, offset), d, piece + i);
@@ -107,7 +112,7 @@ HWY_NOINLINE void finish_ladder(const ChannelEpilogue& channel, const X* x, std:
         hn::Store(hn::MulAdd(rest, residual_factor, hn::Load(d, piece + i)), d, piece + i);
       }
     }
-    activate_piece(channel.second.kind, piece, length, channel.second.a, channel.second.b);
+    activate_piece(channel.second, piece, length);
     transform(static_cast<const float*>(piece), length, y + begin, [](VF value) { return value; });
   }
 }
@@ -117,7 +122,14 @@ HWY_NOINLINE void finish_ladder(const ChannelEpilogue& channel, const X* x, std:
 template <bool kPadded, class T, class X>
 HWY_INLINE void finish_run(const ChannelEpilogue& channel, const X* x, std::int64_t count, const T* residual,
                            bool stream, T* y) {
-  if (channel.tail || !rides_inline(channel.first.kind)) return finish_ladder(channel, x, count, residual, y);
+  if (channel.tail) return finish_ladder(channel, x, count, residual, y);
+  if (!rides_inline(channel.first.kind)) {
+    if constexpr (std::is_same_v<X, T>) {
+      const ChannelActivation& f = channel.first;
+      return activate_run(f.kind, channel.scale, channel.shift, f.a, f.b, x, count, y);
+    }
+    return finish_ladder(channel, x, count, residual, y);
+  }
   const F32 d;
   const auto step = static_cast<std::int64_t>(lanes());
   const VF scale = hn::Set(d, channel.scale), shift = hn::Set(d, channel.shift);

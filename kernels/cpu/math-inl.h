@@ -110,14 +110,30 @@ HWY_INLINE VF power_of_two(VI exponent) {
   return hn::BitCast(F32(), hn::ShiftLeft<23>(hn::Add(exponent, hn::Set(I32(), 127))));
 }
 
-/// An exponential as mantissa * 2^k. 2^k is two factors, since k reaches beyond normal numbers.
+/// An exponential as mantissa * 2^k.
+#if HWY_TARGET == HWY_AVX3  // one instruction multiplies by 2^k, whatever k is
+struct Exponential {
+  VF mantissa, k;
+
+  HWY_INLINE Exponential(VF m, VF exponent) : mantissa(m), k(exponent) {}
+  /// v * 2^k
+  HWY_INLINE VF scale(VF v) const { return VF{_mm512_scalef_ps(v.raw, k.raw)}; }
+  HWY_INLINE VF value() const { return scale(mantissa); }
+};
+#else  // 2^k is two factors, since k reaches beyond normal numbers
 struct Exponential {
   VF mantissa, power, other_power;
 
-  /// v * 2^k
+  HWY_INLINE Exponential(VF m, VF k) : mantissa(m) {
+    const VI exponent = hn::ConvertTo(I32(), k);
+    const VI half = hn::ShiftRight<1>(exponent);
+    power = power_of_two(half);
+    other_power = power_of_two(hn::Sub(exponent, half));
+  }
   HWY_INLINE VF scale(VF v) const { return hn::Mul(hn::Mul(v, power), other_power); }
   HWY_INLINE VF value() const { return scale(mantissa); }
 };
+#endif
 
 constexpr float kLowestExponent = -160.0f;  // exp of it, times any factor of use, is 0
 
@@ -128,9 +144,7 @@ HWY_INLINE Exponential exponential(VF x, VF low) {
   VF r = hn::Add(hn::NegMulAdd(k, hn::Set(d, 0.693359375f), x), low);
   r = hn::NegMulAdd(k, hn::Set(d, -2.12194440e-4f), r);
   const VF mantissa = hn::Add(hn::MulAdd(exp_polynomial(r), hn::Mul(r, r), r), hn::Set(d, 1.0f));
-  const VI exponent = hn::ConvertTo(I32(), k);
-  const VI half = hn::ShiftRight<1>(exponent);
-  return {mantissa, power_of_two(half), power_of_two(hn::Sub(exponent, half))};
+  return {mantissa, k};
 }
 
 /// exp(x) for x <= 0, as parts and as a number. Below the smallest subnormal it is 0.

@@ -26,9 +26,18 @@ double unit_of(double value, DType dtype) {
 
 /// Units in the last place by which a function may be off in f32: what activation-inl.h promises.
 double units_of(ActivationKind kind) {
-  const bool longer =
-      kind == ActivationKind::gelu || kind == ActivationKind::softplus || kind == ActivationKind::tanhshrink;
-  return longer ? 4.0 : 3.0;
+  switch (kind) {
+    case ActivationKind::silu:
+    case ActivationKind::mish:
+      return 3.5;
+    case ActivationKind::softplus:
+    case ActivationKind::tanhshrink:
+      return 4.0;
+    case ActivationKind::gelu:
+      return 5.0;
+    default:
+      return 3.0;
+  }
 }
 
 /// A context whose pointwise operator is the reference.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <upconv/kernels/activation_formula.h>
 #include <upconv/kernels/cuda/device/element.cuh>
 
@@ -52,6 +54,31 @@ __device__ __forceinline__ void activate_run(float (&v)[kCount], Kind kind, floa
     default:
       return apply_to_run(v, [=](float x) { return activate_called(kind, x, a, b); });
   }
+}
+
+/// Calls f with `kind` as a constant, among kCount kinds from kFirst on: a search by halves, of the same
+/// outcome in all threads.
+template <int kFirst = 0, int kCount = static_cast<int>(kActivationNames.size()), class Function>
+__device__ __forceinline__ void with_kind(Kind kind, Function&& f) {
+  if constexpr (kCount == 1) {
+    f(std::integral_constant<Kind, static_cast<Kind>(kFirst)>{});
+  } else {
+    constexpr int kHalf = kCount / 2;
+    if (static_cast<int>(kind) < kFirst + kHalf) {
+      with_kind<kFirst, kHalf>(kind, f);
+    } else {
+      with_kind<kFirst + kHalf, kCount - kHalf>(kind, f);
+    }
+  }
+}
+
+/// A function whose code is too long to stand once for each value: its slow paths would fill the kernel.
+constexpr bool is_long(Kind kind) {
+  return kind == Kind::pow || kind == Kind::sin || kind == Kind::cos;
+}
+template <Kind kKind>
+__device__ __noinline__ static float activate_alone(float x, float a, float b) {
+  return activate<kKind>(x, a, b);
 }
 
 }  // namespace upconv::kernels::cuda::device
