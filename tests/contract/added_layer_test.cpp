@@ -1,6 +1,6 @@
 // The layer of docs/adding_a_layer.md.
 
-#include <flatten.h>  // taken from the document into the build tree
+#include <ravel.h>  // taken from the document into the build tree
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 namespace upconv {
 namespace {
 
-/// The shape that Flatten gives a tensor of shape [2,3,4,5].
-std::string flattened(const FlattenOptions& options) {
-  return Flatten(options).output_spec({{2, 3, 4, 5}, DType::f32, Device::cpu()}).shape.to_string();
+/// The shape that Ravel gives a tensor of shape [2,3,4,5].
+std::string flattened(const RavelOptions& options) {
+  return Ravel(options).output_spec({{2, 3, 4, 5}, DType::f32, Device::cpu()}).shape.to_string();
 }
 
 TEST(AddedLayer, ShapesArePyTorchs) {
@@ -24,7 +24,7 @@ TEST(AddedLayer, ShapesArePyTorchs) {
 TEST(AddedLayer, RunsInASequential) {
   Sequential net;
   net.append(ReLU());
-  net.append(Flatten());
+  net.append(Ravel());
   ExecutionContext ctx({.num_threads = 1});
   net.prepare(ctx);
   const Tensor x = Tensor::from(std::vector<float>{1, -2, 3, 4}, {2, 1, 2});
@@ -34,7 +34,7 @@ TEST(AddedLayer, RunsInASequential) {
 }
 
 TEST(AddedLayer, SaysWhatIsWrong) {
-  const auto message = [](const FlattenOptions& options) -> std::string {
+  const auto message = [](const RavelOptions& options) -> std::string {
     try {
       flattened(options);
     } catch (const ShapeError& error) {
@@ -42,9 +42,9 @@ TEST(AddedLayer, SaysWhatIsWrong) {
     }
     return "";
   };
-  EXPECT_EQ(message({.start_dim = 4}), "Flatten: there is no dimension 4 in [2,3,4,5]");
-  EXPECT_EQ(message({.end_dim = -5}), "Flatten: there is no dimension -5 in [2,3,4,5]");
-  EXPECT_EQ(message({.start_dim = 3, .end_dim = 1}), "Flatten: start_dim 3 is after end_dim 1");
+  EXPECT_EQ(message({.start_dim = 4}), "Ravel: there is no dimension 4 in [2,3,4,5]");
+  EXPECT_EQ(message({.end_dim = -5}), "Ravel: there is no dimension -5 in [2,3,4,5]");
+  EXPECT_EQ(message({.start_dim = 3, .end_dim = 1}), "Ravel: start_dim 3 is after end_dim 1");
 }
 
 }  // namespace
