@@ -58,7 +58,8 @@ if(UPCONV_BUILD_TOOLS)
   install(TARGETS upconv-inspect RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 if(UPCONV_BUILD_EXAMPLES)
-  install(TARGETS flagship upscale RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  install(FILES examples/flagship/weights/flagship.h5 examples/upscale/weights/fsrcnn_x2.h5
+  install(TARGETS flagship upconv-restore upscale RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES examples/flagship/weights/flagship.h5 examples/restore/weights/restorer.h5
+    examples/upscale/weights/fsrcnn_x2.h5
     DESTINATION ${CMAKE_INSTALL_DATADIR}/upconv)
 endif()

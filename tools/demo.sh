@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what is needed, builds upconv without its tests, and doubles the size of a picture with a network that was
-# trained in PyTorch. Runs on a bare Debian 12 or Ubuntu 24.04, as root or with sudo. Builds in build/demo: with CUDA
+# Installs what is needed, builds upconv without its tests, and runs two networks that were trained in PyTorch on a
+# picture: one doubles its size, the other takes noise and JPEG artefacts out of it. Runs on a bare Debian 12 or Ubuntu 24.04, as root or with sudo. Builds in build/demo: with CUDA
 # for the GPUs of this machine, without CUDA where there are none.
 #
-#   bash tools/demo.sh [<picture>]      default: the test picture, compared with its original
+#   bash tools/demo.sh [<picture>]      default: a test picture for each, compared with its original
 set -euo pipefail
 
 case ${1:-} in
@@ -38,20 +38,26 @@ fi
 mkdir -p build
 echo "demo: building (some minutes the first time; the log is build/demo.log)"
 if ! { cmake -G Ninja -S . -B build/demo -D CMAKE_BUILD_TYPE=Release -D UPCONV_BUILD_TESTS=OFF "${options[@]}" &&
-  cmake --build build/demo --target upscale; } >build/demo.log 2>&1; then
+  cmake --build build/demo --target upscale upconv-restore; } >build/demo.log 2>&1; then
   tail -n 40 build/demo.log >&2
   echo "demo: the build failed; see above and build/demo.log" >&2
   exit 1
 fi
 
-example=examples/upscale
-arguments=(--weights "$example/weights/fsrcnn_x2.h5")
+device=()
 if grep -q 'upconv: with CUDA' build/demo.log; then
-  arguments+=(--device cuda)
+  device=(--device cuda)
 fi
-if [[ -z ${picture:-} ]]; then
-  picture=$example/pictures/honey_bee.png
-  arguments+=(--compare $example/pictures/honey_bee_original.png)
-fi
-build/demo/$example/upscale "$picture" build/upscaled.png "${arguments[@]}"
-echo "demo: the result is $PWD/build/upscaled.png"
+
+# run <example> <program> <weights> <test picture> <result>
+run() {
+  local folder=examples/$1 input=${picture:-} arguments=(--weights "examples/$1/weights/$3" "${device[@]}")
+  if [[ -z $input ]]; then
+    input=$folder/pictures/$4
+    arguments+=(--compare "${input%.*}_original.png")
+  fi
+  "build/demo/$folder/$2" "$input" "$5" "${arguments[@]}"
+  echo "demo: the result is $PWD/$5"
+}
+run upscale upscale fsrcnn_x2.h5 honey_bee.png build/upscaled.png
+run restore upconv-restore restorer.h5 coffee.jpg build/restored.png

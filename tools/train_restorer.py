@@ -32,13 +32,14 @@ from export_hdf5 import export_state_dict
 from photographs import HELD_OUT, TRAINING, open_rgb, refuse_missing, resize_long_side
 from restorer_network import Restorer, load_network, new_network
 
+WARM_UP = 300  # steps
 SMALLEST_SIDE = 240  # smaller copies of a picture teach nothing new
 
 # What `evaluate` does to a picture: noise (standard deviation in 8-bit steps), then JPEG of a quality. 0: neither.
 TRIALS = ((0, 10), (0, 20), (0, 40), (10, 0), (25, 0), (15, 30))
 
 DEMO = "coffee"
-DEMO_NOISE, DEMO_QUALITY = 12, 25
+DEMO_NOISE, DEMO_QUALITY = 20, 40
 
 
 # --- pictures -----------------------------------------------------------------------------------
@@ -146,12 +147,13 @@ def pair(sampler: PatchSampler, count: int, patch: int) -> tuple[torch.Tensor, t
     return spoiled[part] / 255.0, clean[part] / 255.0
 
 
-def learning_rate(done: float, peak: float) -> float:
-    """A short linear start, then a half cosine to nearly zero; `done` is the part of the training that is over."""
-    warm = 0.02
-    if done < warm:
-        return peak * (done + 1e-3) / warm
-    return peak * (0.5 + 0.5 * math.cos(math.pi * (done - warm) / (1.0 - warm))) + 1e-7
+def learning_rate(step: int, done: float, peak: float) -> float:
+    """A half cosine to nearly zero over the training, of which `done` is over; the first steps are smaller.
+
+    The start goes by steps, not by time, of which the first few take much: at the full rate too early, the ReLU after
+    a merging convolution may never be positive again.
+    """
+    return peak * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))) * min(1.0, (step + 1) / WARM_UP) + 1e-7
 
 
 class Clock:
@@ -199,7 +201,7 @@ def train(args: argparse.Namespace) -> None:
     while done < 1.0:
         squared = done >= 1.0 - args.squared
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(done, args.rate)
+            group["lr"] = learning_rate(step, done, args.rate)
         spoiled, clean = pair(sampler, args.batch, args.patch)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             result = net(spoiled.contiguous(memory_format=torch.channels_last))

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "upscale/plane.h"
+#include "upscale/scale.h"
 
 namespace upscale {
 

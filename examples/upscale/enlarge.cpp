@@ -1,8 +1,8 @@
 #include "upscale/enlarge.h"
 
+#include "common/color.h"
+#include "common/tiled.h"
 #include "upscale/bicubic.h"
-#include "upscale/color.h"
-#include "upscale/tiled.h"
 
 namespace upscale {
 
@@ -24,39 +24,41 @@ void for_each_pixel(Picture& picture, const Rect& area, int num_threads, const P
 
 void enlarge(const Picture& small, const EnlargeLuma& luma, const EnlargeOptions& options,
              const TakeRows& take_rows) {
-  const auto bicubic = [&](const Plane& window, const Tile& tile) {
-    return cut_inner(bicubic_x2(window, options.num_threads), tile);
+  const auto bicubic = [&](const Plane& window, const examples::Tile& tile) {
+    return cut_inner(bicubic_x2(window, options.num_threads), tile, kScale);
   };
 
   Picture rows;  // of the enlarged picture: those of one row of tiles
   std::int64_t done = 0;
-  for (const Tile& tile : plan_tiles(small.width, small.height, options.tile, options.overlap)) {
-    const Rect whole = tile.inner.enlarged();
+  for (const examples::Tile& tile :
+       examples::plan_tiles(small.width, small.height, options.tile, options.overlap)) {
+    const Rect whole = tile.inner.enlarged(kScale);
     const Rect area = {whole.x, 0, whole.width, whole.height};  // in `rows`
     if (tile.inner.x == 0 && rows.height != area.height)
       rows = Picture(small.width * kScale, area.height, small.channels);
-    const Plane y = cut_inner(luma(luma_of(small, tile.window)), tile);
+    const Plane y = cut_inner(luma(luma_of(small, tile.window)), tile, kScale);
     if (options.on_luma) options.on_luma(whole, y);
 
     if (small.has_colour()) {
-      const Chroma chroma = chroma_of(small, tile.window);
+      const examples::Chroma chroma = chroma_of(small, tile.window);
       const Plane cb = bicubic(chroma.cb, tile);
       const Plane cr = bicubic(chroma.cr, tile);
       for_each_pixel(rows, area, options.num_threads, [&](std::uint8_t* pixel, std::size_t i) {
-        const auto rgb = rgb_of(y.values[i], cb.values[i], cr.values[i]);
+        const auto rgb = examples::rgb_of(y.values[i], cb.values[i], cr.values[i]);
         pixel[0] = rgb[0];
         pixel[1] = rgb[1];
         pixel[2] = rgb[2];
       });
     } else {
       for_each_pixel(rows, area, options.num_threads,
-                     [&](std::uint8_t* pixel, std::size_t i) { *pixel = grey_of(y.values[i]); });
+                     [&](std::uint8_t* pixel, std::size_t i) { *pixel = examples::grey_of(y.values[i]); });
     }
     if (small.has_alpha()) {
       const Plane alpha = bicubic(alpha_of(small, tile.window), tile);
       const int last = rows.channels - 1;
-      for_each_pixel(rows, area, options.num_threads,
-                     [&](std::uint8_t* pixel, std::size_t i) { pixel[last] = to_byte(alpha.values[i]); });
+      for_each_pixel(rows, area, options.num_threads, [&](std::uint8_t* pixel, std::size_t i) {
+        pixel[last] = examples::to_byte(alpha.values[i]);
+      });
     }
 
     if (tile.inner.x + tile.inner.width == small.width) take_rows(rows);

@@ -3,8 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "upscale/picture.h"
-#include "upscale/plane.h"
+#include "upscale/scale.h"
 
 namespace upscale {
 

@@ -1,32 +1,30 @@
 // upscale: enlarges a picture x2 with a network that was trained in PyTorch.
 
-#include <chrono>
 #include <filesystem>
-#include <iomanip>
 #include <iostream>
 #include <optional>
-#include <sstream>
-#include <vector>
+#include <utility>
 
 #include "common/command_line.h"
+#include "common/compare.h"
 #include "common/device.h"
+#include "common/kernel_log.h"
+#include "common/picture.h"
+#include "common/picture_program.h"
+#include "common/png_writer.h"
+#include "common/progress.h"
 #include "common/weights.h"
 #include "upscale/bicubic.h"
-#include "upscale/compare.h"
 #include "upscale/enlarge.h"
 #include "upscale/fsrcnn.h"
-#include "upscale/kernel_log.h"
-#include "upscale/picture.h"
-#include "upscale/png_writer.h"
-#include "upscale/progress.h"
 #include "upscale/psnr.h"
-#include <unistd.h>
 
 #include <upconv/framework/message.h>
 #include <upconv/upconv.h>
 
 namespace fs = std::filesystem;
-using namespace upscale;  // this is the program; the parts are a library for its tests
+using namespace examples;  // this is the program; the parts are libraries
+using namespace upscale;
 
 namespace {
 
@@ -60,49 +58,9 @@ void add_options(CLI::App& app, Arguments& args) {
       app.get_footer());
 }
 
-/// `path` with "_compare" before the extension.
-fs::path compare_path(fs::path path) {
-  return path.replace_filename(path.stem().string() + "_compare" + path.extension().string());
-}
-
-std::string fixed(double value, int digits) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(digits) << value;
-  return text.str();
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Throws PictureError if an output cannot be written, or would replace an input.
-void check_paths(const Arguments& args) {
-  std::vector<fs::path> inputs = {args.input};
-  std::vector<fs::path> outputs = {args.output};
-  if (!args.compare.empty()) {
-    inputs.push_back(args.compare);
-    outputs.push_back(compare_path(args.output));
-  }
-  for (const fs::path& output : outputs) {
-    check_writable(output);
-    std::error_code ignored;
-    for (const fs::path& input : inputs) {
-      if (fs::equivalent(input, output, ignored))
-        throw PictureError(output.string() + ": is an input; give the output another name");
-    }
-  }
-}
-
-Picture load(const fs::path& path) {
-  LoadedPicture loaded = load_picture(path);
-  for (const std::string& note : loaded.notes)
-    std::cerr << path.string() << ": note: " << note << '\n';
-  return std::move(loaded.picture);
-}
-
 /// The picture given with --compare. Throws: PictureError unless it is exactly twice as large as `small`.
 Picture load_original(const fs::path& path, const Picture& small) {
-  Picture original = load(path);
+  Picture original = load_and_tell(path);
   if (original.width != kScale * small.width || original.height != kScale * small.height) {
     throw PictureError(upconv::message(path.string(), ": the original must be ", kScale * small.width, 'x',
                                        kScale * small.height, ", twice the input, but is ", original.width,
@@ -114,7 +72,7 @@ Picture load_original(const fs::path& path, const Picture& small) {
 /// Calls `work`, which enlarges with `options`, and tells on standard error how far it is.
 template <class Work>
 void with_progress(const Picture& small, EnlargeOptions& options, const Work& work) {
-  Progress progress(std::cerr, ::isatty(STDERR_FILENO) != 0, std::int64_t{small.width} * small.height);
+  Progress progress(std::cerr, tells_a_terminal(), std::int64_t{small.width} * small.height);
   options.on_progress = [&](std::int64_t pixels) { progress.update(pixels); };
   work();
 }
@@ -130,8 +88,7 @@ void compare(const Picture& small, const Picture& network, double network_psnr, 
   const double bicubic_psnr = psnr.decibels();
 
   std::cout << "  PSNR-Y    network " << fixed(network_psnr, 2) << " dB, bicubic " << fixed(bicubic_psnr, 2)
-            << " dB: " << (network_psnr < bicubic_psnr ? "" : "+") << fixed(network_psnr - bicubic_psnr, 2)
-            << " dB\n";
+            << " dB: " << with_sign(network_psnr - bicubic_psnr, 2) << " dB\n";
   save_png(output, side_by_side({{bicubic, "bicubic, " + fixed(bicubic_psnr, 2) + " dB"},
                                  {network, "upconv, " + fixed(network_psnr, 2) + " dB"},
                                  {original, "original"}}));
@@ -146,7 +103,7 @@ double enlarge_to_file(const Picture& small, const LumaNetwork& network, Enlarge
                    small.channels);
   double seconds = 0.0;
   const TakeRows take_rows = [&](const Picture& rows) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     writer.write(rows);
     seconds += seconds_since(start);
     if (also_take) also_take(rows);
@@ -157,7 +114,7 @@ double enlarge_to_file(const Picture& small, const LumaNetwork& network, Enlarge
 }
 
 bool run(const Arguments& args) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   const examples::Numbers numbers = examples::parse_precision(args.precision);
   KernelLog kernels;
   upconv::ExecutionContext ctx({.device = upconv::Device::parse(args.device),
@@ -165,8 +122,12 @@ bool run(const Arguments& args) {
                                 .num_threads = args.threads,
                                 .trace = kernels.sink()});
 
-  check_paths(args);
-  const Picture small = load(args.input);
+  if (args.compare.empty()) {
+    check_paths({args.input}, {args.output});
+  } else {
+    check_paths({args.input, args.compare}, {args.output, compare_path(args.output)});
+  }
+  const Picture small = load_and_tell(args.input);
   std::optional<Picture> original;
   std::optional<PsnrY> psnr;
   if (!args.compare.empty()) {
@@ -192,7 +153,7 @@ bool run(const Arguments& args) {
     large.pixels.reserve(small.pixels.size() * kScale * kScale);
     keep = [&](const Picture& rows) { large.append(rows); };
   }
-  const auto started = std::chrono::steady_clock::now();
+  const auto started = Clock::now();
   const double writing = enlarge_to_file(small, network, options, args.output, keep);
   const double seconds = seconds_since(started) - writing;
 

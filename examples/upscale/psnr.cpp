@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "upscale/color.h"
+#include "common/color.h"
 
 #include <upconv/framework/message.h>
 

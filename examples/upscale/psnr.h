@@ -2,8 +2,7 @@
 
 #include <cstdint>
 
-#include "upscale/picture.h"
-#include "upscale/plane.h"
+#include "upscale/scale.h"
 
 namespace upscale {
 

@@ -5,9 +5,9 @@
 #include <fstream>
 #include <string>
 
+#include "common/picture.h"
 #include "program.h"
 #include "upscale/fsrcnn.h"
-#include "upscale/picture.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,6 +22,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
+using examples::load_picture;
 using examples::Outcome;
 using examples::read_text;
 

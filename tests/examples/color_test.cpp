@@ -1,4 +1,4 @@
-#include "upscale/color.h"
+#include "common/color.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace upscale {
+namespace examples {
 namespace {
 
 using Rgb = std::array<std::uint8_t, 3>;
@@ -74,4 +74,4 @@ TEST(Color, NotANumberIsBlack) {
 }
 
 }  // namespace
-}  // namespace upscale
+}  // namespace examples

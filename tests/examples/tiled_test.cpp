@@ -1,18 +1,21 @@
-#include "upscale/tiled.h"
+#include "common/tiled.h"
 
 #include <algorithm>
 #include <cmath>
 #include <random>
 #include <tuple>
 
+#include "common/color.h"
 #include "upscale/bicubic.h"
-#include "upscale/color.h"
 #include "upscale/enlarge.h"
 #include "upscale/fsrcnn.h"
 #include <gtest/gtest.h>
 
 namespace upscale {
 namespace {
+
+using examples::plan_tiles;
+using examples::Tile;
 
 /// FSRCNN with seeded random weights, which give each layer about the same range as its input.
 LumaNetwork random_network(upconv::ExecutionContext& ctx, upconv::DType dtype = upconv::DType::f32) {
@@ -74,6 +77,21 @@ TEST(Tiles, CoverEveryPixelOnce) {
       }
     }
     EXPECT_EQ(seen, std::vector<int>(seen.size(), 1)) << width << 'x' << height << " in tiles of " << tile;
+  }
+}
+
+TEST(Tiles, MeetOnTheGrid) {
+  for (const auto& [width, height, tile] :
+       {std::tuple{37, 23, 8}, {8, 8, 8}, {9, 8, 8}, {1, 50, 4}, {101, 66, 12}}) {
+    int pixels = 0;
+    for (const Tile& t : plan_tiles(width, height, tile, 8, 4)) {
+      EXPECT_LE(t.inner.width, tile);
+      EXPECT_LE(t.inner.height, tile);
+      for (const int edge : {t.inner.x, t.inner.y, t.window.x, t.window.y})
+        EXPECT_EQ(edge % 4, 0);
+      pixels += t.inner.width * t.inner.height;
+    }
+    EXPECT_EQ(pixels, width * height);
   }
 }
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
-#include "upscale/picture.h"
+#include "common/picture.h"
 
-namespace upscale {
+namespace examples {
 
 /// Writes a PNG file of 8 bits a channel, rows from the top, a few at a time: each is filtered, compressed
 /// and written as it comes, so that neither the picture nor the file ever stands in memory. Source: the PNG
@@ -50,4 +50,4 @@ class PngWriter {
 /// Writes the whole picture. Throws: PictureError.
 void save_png(const std::filesystem::path& path, const Picture& picture);
 
-}  // namespace upscale
+}  // namespace examples

@@ -1,13 +1,13 @@
-#include "upscale/compare.h"
+#include "common/compare.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "upscale/color.h"
+#include "common/color.h"
 #include <stb_easy_font.h>
 
-namespace upscale {
+namespace examples {
 
 namespace {
 
@@ -147,4 +147,4 @@ Picture side_by_side(const std::vector<Panel>& panels) {
   return canvas;
 }
 
-}  // namespace upscale
+}  // namespace examples

@@ -3,14 +3,14 @@
 #include <array>
 #include <cstdint>
 
-#include "upscale/picture.h"
-#include "upscale/plane.h"
+#include "common/picture.h"
+#include "common/plane.h"
 
-namespace upscale {
+namespace examples {
 
 // Full-range BT.601, as in JPEG: Y = 0.299 R + 0.587 G + 0.114 B, Cb = (B - Y) / 1.772, Cr = (R - Y) / 1.402.
 // Luma planes hold Y / 255, in [0, 1] and not rounded; chroma planes hold Cb and Cr in 8-bit steps around
-// zero. tools/train_upscaler.py computes the same; the network was trained on it.
+// zero. tools/train_upscaler.py computes the same.
 
 struct Chroma {
   Plane cb;
@@ -31,4 +31,4 @@ std::uint8_t grey_of(float y);
 /// Back to RGB; luma is clamped to [0, 1] first.
 std::array<std::uint8_t, 3> rgb_of(float y, float cb, float cr);
 
-}  // namespace upscale
+}  // namespace examples

@@ -6,7 +6,7 @@
 
 #include <upconv/framework/context.h>
 
-namespace upscale {
+namespace examples {
 
 /// Remembers which kernels ran. Give `log.sink()` to a context as its trace; the log must outlive it.
 class KernelLog {
@@ -19,4 +19,4 @@ class KernelLog {
   std::vector<std::pair<std::string, std::vector<std::string>>> kernels_;  // kernel -> layers, in order seen
 };
 
-}  // namespace upscale
+}  // namespace examples

@@ -1,4 +1,4 @@
-#include "upscale/picture.h"
+#include "common/picture.h"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@
 #define STB_IMAGE_IMPLEMENTATION
 #include <stb_image.h>
 
-namespace upscale {
+namespace examples {
 
 namespace fs = std::filesystem;
 using upconv::message;
@@ -82,4 +82,4 @@ void check_writable(const fs::path& path) {
   if (::access(target.c_str(), W_OK) != 0) fail(path, message("cannot write it: ", last_error()));
 }
 
-}  // namespace upscale
+}  // namespace examples

@@ -1,10 +1,10 @@
-#include "upscale/progress.h"
+#include "common/progress.h"
 
 #include <array>
 #include <cmath>
 #include <cstdio>
 
-namespace upscale {
+namespace examples {
 
 using namespace std::chrono_literals;
 
@@ -32,4 +32,4 @@ void Progress::update(std::int64_t done, Clock::time_point now) {
   line_open_ = is_terminal_;
 }
 
-}  // namespace upscale
+}  // namespace examples

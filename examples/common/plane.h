@@ -3,10 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace upscale {
-
-/// Every picture leaves this program twice as wide and twice as high.
-inline constexpr int kScale = 2;
+namespace examples {
 
 /// A rectangle of pixels.
 struct Rect {
@@ -15,8 +12,8 @@ struct Rect {
   int width = 0;
   int height = 0;
 
-  /// The same area of the enlarged picture.
-  Rect enlarged() const { return {x * kScale, y * kScale, width * kScale, height * kScale}; }
+  /// The same area of a picture `factor` times as wide and high.
+  Rect enlarged(int factor) const { return {x * factor, y * factor, width * factor, height * factor}; }
   friend bool operator==(const Rect&, const Rect&) = default;
 };
 
@@ -35,4 +32,4 @@ struct Plane {
   friend bool operator==(const Plane&, const Plane&) = default;
 };
 
-}  // namespace upscale
+}  // namespace examples

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "upscale/plane.h"
+#include "common/plane.h"
 
-namespace upscale {
+namespace examples {
 
 /// A file that cannot be read, written or used; the text names it and says what to do.
 class PictureError : public std::runtime_error {
@@ -69,4 +69,4 @@ void check_writable(const std::filesystem::path& path);
 /// The text of errno, as "No such file or directory".
 std::string last_error();
 
-}  // namespace upscale
+}  // namespace examples

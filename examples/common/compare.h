@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "upscale/picture.h"
+#include "common/picture.h"
 
-namespace upscale {
+namespace examples {
 
 /// One of the pictures to be compared, and the words that stand above it.
 struct Panel {
@@ -19,4 +19,4 @@ struct Panel {
 /// that is hardest. Alpha is left out.
 Picture side_by_side(const std::vector<Panel>& panels);
 
-}  // namespace upscale
+}  // namespace examples

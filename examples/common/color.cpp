@@ -1,8 +1,8 @@
-#include "upscale/color.h"
+#include "common/color.h"
 
 #include <algorithm>
 
-namespace upscale {
+namespace examples {
 
 namespace {
 
@@ -73,4 +73,4 @@ std::array<std::uint8_t, 3> rgb_of(float y, float cb, float cr) {
   return {to_byte(red), to_byte(green), to_byte(blue)};
 }
 
-}  // namespace upscale
+}  // namespace examples

@@ -1,4 +1,4 @@
-#include "upscale/png_writer.h"
+#include "common/png_writer.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 
 #include <upconv/framework/message.h>
 
-namespace upscale {
+namespace examples {
 
 namespace fs = std::filesystem;
 using upconv::message;
@@ -189,4 +189,4 @@ void save_png(const fs::path& path, const Picture& picture) {
   writer.finish();
 }
 
-}  // namespace upscale
+}  // namespace examples

@@ -1,8 +1,8 @@
-#include "upscale/tiled.h"
+#include "common/tiled.h"
 
 #include <algorithm>
 
-namespace upscale {
+namespace examples {
 
 namespace {
 
@@ -11,9 +11,12 @@ struct Span {
   int begin, end, from, to;
 };
 
-std::vector<Span> cut(int size, int tile, int overlap) {
+std::vector<Span> cut(int size, int tile, int overlap, int grid) {
   const int count = (size - 1) / tile + 1;
-  const auto edge = [&](int i) { return static_cast<int>(static_cast<long long>(size) * i / count); };
+  const int units = (size - 1) / grid + 1;
+  const auto edge = [&](int i) {
+    return i == count ? size : grid * static_cast<int>(static_cast<long long>(units) * i / count);
+  };
   std::vector<Span> spans;
   for (int i = 0; i < count; ++i) {
     const int begin = edge(i), end = edge(i + 1);
@@ -24,10 +27,10 @@ std::vector<Span> cut(int size, int tile, int overlap) {
 
 }  // namespace
 
-std::vector<Tile> plan_tiles(int width, int height, int tile, int overlap) {
+std::vector<Tile> plan_tiles(int width, int height, int tile, int overlap, int grid) {
   std::vector<Tile> tiles;
-  const std::vector<Span> columns = cut(width, tile, overlap);
-  for (const Span& v : cut(height, tile, overlap)) {
+  const std::vector<Span> columns = cut(width, tile, overlap, grid);
+  for (const Span& v : cut(height, tile, overlap, grid)) {
     for (const Span& h : columns) {
       tiles.push_back({.inner = {h.begin, v.begin, h.end - h.begin, v.end - v.begin},
                        .window = {h.from, v.from, h.to - h.from, v.to - v.from}});
@@ -36,13 +39,13 @@ std::vector<Tile> plan_tiles(int width, int height, int tile, int overlap) {
   return tiles;
 }
 
-Plane cut_inner(const Plane& window, const Tile& tile) {
-  const Rect inner = tile.inner.enlarged();
-  const Rect outer = tile.window.enlarged();
+Plane cut_inner(const Plane& window, const Tile& tile, int factor) {
+  const Rect inner = tile.inner.enlarged(factor);
+  const Rect outer = tile.window.enlarged(factor);
   Plane result(inner.width, inner.height);
   for (int y = 0; y < inner.height; ++y)
     std::copy_n(window.row(inner.y - outer.y + y) + (inner.x - outer.x), inner.width, result.row(y));
   return result;
 }
 
-}  // namespace upscale
+}  // namespace examples

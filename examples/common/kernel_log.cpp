@@ -1,8 +1,8 @@
-#include "upscale/kernel_log.h"
+#include "common/kernel_log.h"
 
 #include <algorithm>
 
-namespace upscale {
+namespace examples {
 
 std::function<void(const upconv::TraceEvent&)> KernelLog::sink() {
   return [this](const upconv::TraceEvent& event) {
@@ -25,4 +25,4 @@ std::vector<std::string> KernelLog::lines() const {
   return lines;
 }
 
-}  // namespace upscale
+}  // namespace examples

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <ostream>
 
-namespace upscale {
+namespace examples {
 
 /// Tells how far a long piece of work is. On a terminal, one line that is written over; else a line at every
 /// tenth part, but none within ten seconds of the last.
@@ -31,4 +31,4 @@ class Progress {
   bool line_open_ = false;
 };
 
-}  // namespace upscale
+}  // namespace examples
