@@ -65,6 +65,12 @@ namespace movement {
 Verdict supports_memcpy(const StridedCopyProblem& problem, const DeviceCaps& caps);
 void launch_memcpy(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
                    ExecutionContext& ctx);
+Verdict supports_rows(const StridedCopyProblem& problem, const DeviceCaps& caps);
+void launch_rows(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
+                 ExecutionContext& ctx);
+Verdict supports_interleave(const StridedCopyProblem& problem, const DeviceCaps& caps);
+void launch_interleave(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
+                       ExecutionContext& ctx);
 Verdict supports_transpose(const StridedCopyProblem& problem, const DeviceCaps& caps);
 void launch_transpose(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
                       ExecutionContext& ctx);

@@ -114,6 +114,9 @@ std::span<const ResizeRow> resize2d_rows() {
 std::span<const StridedCopyRow> strided_copy_rows() {
   static constexpr std::array kRows = {
       StridedCopyRow{"cuda.memcpy", movement::supports_memcpy, no_workspace, movement::launch_memcpy},
+      StridedCopyRow{"cuda.rows", movement::supports_rows, no_workspace, movement::launch_rows},
+      StridedCopyRow{"cuda.interleave", movement::supports_interleave, no_workspace,
+                     movement::launch_interleave},
       StridedCopyRow{"cuda.transpose", movement::supports_transpose, no_workspace,
                      movement::launch_transpose},
       StridedCopyRow{"cuda.strided", always, no_workspace, movement::launch_strided}};
