@@ -98,7 +98,8 @@ std::span<const PadRow> pad_rows() {
 
 std::span<const PoolRow> pool2d_rows() {
   static constexpr std::array kRows = {
-      PoolRow{"cuda.block", pooling::supports_block, no_workspace, pooling::launch_block},
+      PoolRow{"cuda.block", pooling::supports_block, pooling::workspace_of_block, pooling::launch_block},
+      PoolRow{"cuda.strips", pooling::supports_strips, no_workspace, pooling::launch_strips},
       PoolRow{"cuda.window", pooling::supports_window, no_workspace, pooling::launch_window}};
   return kRows;
 }
