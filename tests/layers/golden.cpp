@@ -15,14 +15,17 @@ constexpr std::int64_t kGuard = 13;  // elements: odd, so that the output is ali
 
 }  // namespace
 
+std::string golden_path(const std::string& name) {
+  const char* elsewhere =
+      std::getenv("UPCONV_GOLDEN_DIR");  // for a binary that was carried to another machine
+  return (elsewhere == nullptr ? UPCONV_GOLDEN_DIR : elsewhere) + ('/' + name);
+}
+
 const StateDict& golden_file(const std::string& name) {
   static std::map<std::string, StateDict> files;
   const auto found = files.find(name);
   if (found != files.end()) return found->second;
-  const char* elsewhere =
-      std::getenv("UPCONV_GOLDEN_DIR");  // for a binary that was carried to another machine
-  const std::string directory = elsewhere == nullptr ? UPCONV_GOLDEN_DIR : elsewhere;
-  return files.emplace(name, read_hdf5(directory + '/' + name)).first->second;
+  return files.emplace(name, read_hdf5(golden_path(name))).first->second;
 }
 
 const Tensor& GoldenCase::at(const std::string& key) const {

@@ -13,7 +13,10 @@
 
 namespace upconv::testing {
 
-/// A file of tests/golden/, or of the directory UPCONV_GOLDEN_DIR in the environment; read once per process.
+/// Where a file of tests/golden/ is, or of the directory UPCONV_GOLDEN_DIR in the environment.
+std::string golden_path(const std::string& name);
+
+/// What is in it; read once per process.
 const StateDict& golden_file(const std::string& name);
 
 /// One case of a file of layers: the tensors whose names are "<name>.<key>".

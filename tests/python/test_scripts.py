@@ -11,8 +11,9 @@ from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 NEED_PACKAGES = {"export_hdf5.py", "make_golden.py", "train_restorer.py", "train_upscaler.py"}  # have tests of their own
-IMPORTED = {"degradation.py", "golden_cases.py", "golden_functions.py", "golden_movement.py", "golden_padding.py",
-            "golden_resizing.py", "photographs.py", "restorer_network.py"}  # no programs
+IMPORTED = {"degradation.py", "golden_cases.py", "golden_cunet.py", "golden_functions.py", "golden_movement.py",
+            "golden_nested.py", "golden_networks.py", "golden_padding.py", "golden_resizing.py",
+            "golden_segmenters.py", "golden_upscalers.py", "golden_values.py", "photographs.py", "restorer_network.py"}  # no programs
 
 
 def run(script: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
