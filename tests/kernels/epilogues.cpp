@@ -28,10 +28,10 @@ EpilogueCase::EpilogueCase(const kernels::EpilogueForm& form, std::int64_t chann
   };
   const auto slopes_of = [&](ActivationKind kind) {
     if (kind != ActivationKind::prelu) return Tensor();
-    Tensor slopes = exact({random() % 2 == 0 ? 1 : channels}, DType::f32);
-    for (float& value : slopes.data<float>())
+    Tensor drawn = exact({random() % 2 == 0 ? 1 : channels}, DType::f32);
+    for (float& value : drawn.data<float>())
       value = value < 0.0f ? 0.25f : 0.5f;
-    return slopes.to(dtype);
+    return drawn.to(dtype);
   };
   bias = exact({channels}, dtype);
   if (form.affine) {
