@@ -13,13 +13,10 @@ double time_calls_on_gpu(benchmark::State& state, std::size_t sets, const Call& 
   constexpr double kRoundSeconds = 0.01;
   const cudaStream_t stream = cuda::stream_of(ctx);
   GpuTimer timer;
-  const auto all = [&] {
+  GpuGraph graph(stream, [&] {
     for (std::size_t i = 0; i < sets; ++i)
       call(i);
-  };
-  all();  // the first run takes scratch and loads kernels, which a capture forbids
-  ctx.synchronize();
-  GpuGraph graph(stream, all);
+  });
   const auto replay = [&](int times) {
     timer.start(stream);
     for (int i = 0; i < times; ++i)

@@ -3,9 +3,8 @@
 #include <upconv/kernels/cuda/launch.h>
 #include <upconv/kernels/cuda/rows.h>
 
-// y = f(a, b) with broadcasting, in one pass over memory: 16 bytes an access where the rows allow it, two of
-// them a thread, whose loads do not wait for each other. An operand that is repeated along rows costs one
-// load a pack, from L1 mostly. The function is chosen once a pack.
+// y = f(a, b) with broadcasting, in one pass over memory: 16 bytes an access where the rows allow it. An
+// operand that is repeated along rows costs one load a pack, from L1 mostly.
 namespace upconv::kernels::cuda::elementwise {
 
 namespace {
@@ -63,10 +62,9 @@ void launch_packs(const BinaryProblem& p, const BinaryOperands& operands, Execut
   }
   const std::int64_t packs = p.count() / V;
   const auto launch = [&]<class Index>(std::type_identity<Index>) {
-    constexpr std::int64_t kOfBlock = 256 * device::kBinaryPacks;
-    launch_kernel(device::binary<T, V, Index>, (packs + kOfBlock - 1) / kOfBlock, 256, ctx,
-                  static_cast<const T*>(operands.a.raw()), static_cast<const T*>(operands.b.raw()),
-                  static_cast<T*>(operands.y.raw()), static_cast<Index>(packs), arguments);
+    launch_grid_stride(device::binary<T, V, Index>, packs, ctx, static_cast<const T*>(operands.a.raw()),
+                       static_cast<const T*>(operands.b.raw()), static_cast<T*>(operands.y.raw()),
+                       static_cast<Index>(packs), arguments);
   };
   packs < kFewestFor64Bits ? launch(std::type_identity<std::uint32_t>{})
                            : launch(std::type_identity<std::uint64_t>{});

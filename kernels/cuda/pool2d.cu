@@ -1,12 +1,11 @@
-#include <upconv/kernels/cuda/pool2d.h>
+#include <upconv/kernels/cuda/device/pool2d.cuh>
+#include <upconv/kernels/cuda/divisor.h>
+#include <upconv/kernels/cuda/launch.h>
 #include <upconv/kernels/cuda/rows.h>
 
 // Maxima and means of windows: x is read from memory once, its rows again from the caches; y is written once.
 //
-// cuda.block: a block of 256 threads an output, where windows are large: 16 bytes an access, rows shared by
-//   as many threads as that takes, whole images as one run. If images are too few to fill the device, several
-//   blocks share one, and a second kernel joins what they found, in a fixed order.
-// cuda.strips: frequent windows (pool_strips.cu).
+// cuda.block: a block of 256 threads an output, where windows are large, as the mean of a whole image is.
 // cuda.window: a thread an output.
 namespace upconv::kernels::cuda::pooling {
 
@@ -14,24 +13,39 @@ namespace {
 
 constexpr std::int64_t kMostSize = 0x3fffffff;  // sizes and positions are int on the device
 constexpr double kLargeWindow = 256;
-constexpr std::int64_t kBlocksPerMultiprocessor = 8;
-constexpr std::int64_t kSmallestPart = 16384;  // elements of a part of a window
 
-/// Blocks that share a window: more than one if windows are whole planes, and too few to fill the device.
-std::int64_t parts_of(const PoolProblem& p, const ExecutionContext& ctx) {
-  if (!p.adaptive || p.oh != 1 || p.ow != 1 || p.planes == 0) return 1;
-  const std::int64_t fill = std::int64_t{ctx.caps().multiprocessors} * kBlocksPerMultiprocessor;
-  return std::max<std::int64_t>(1, std::min(fill / p.planes, p.ih * p.iw / kSmallestPart));
+device::PoolArguments arguments_of(const PoolProblem& p) {
+  const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
+  return {.adaptive = p.adaptive,
+          .include_pad = p.include_pad,
+          .ih = narrow(p.ih),
+          .iw = narrow(p.iw),
+          .oh = narrow(p.oh),
+          .ow = narrow(p.ow),
+          .kh = narrow(p.kh),
+          .kw = narrow(p.kw),
+          .stride_h = narrow(p.stride_h),
+          .stride_w = narrow(p.stride_w),
+          .pad_h = narrow(p.pad_h),
+          .pad_w = narrow(p.pad_w),
+          .dilation_h = narrow(p.dilation_h),
+          .dilation_w = narrow(p.dilation_w),
+          .divisor = static_cast<float>(p.divisor),
+          .columns = divisor_of(p.ow),
+          .rows = divisor_of(p.oh)};
 }
 
-/// Threads that share a row of a window: as many as take it in one access of 16 bytes each, or two.
-int lanes_of(const PoolProblem& p) {
-  const std::int64_t columns = p.adaptive ? p.iw / p.ow : p.kw;
-  const std::int64_t packs = columns * static_cast<std::int64_t>(size_of(p.dtype)) / 16;
-  int lanes = 4;
-  while (lanes < packs && lanes < 256)
-    lanes *= 2;
-  return lanes;
+/// Calls visit(std::type_identity<T>, std::bool_constant<is a maximum>).
+template <class Visit>
+void visit_kind(const PoolProblem& p, Visit&& visit) {
+  visit_device_dtype(p.dtype, [&]<class T>(std::type_identity<T> type) {
+    switch (p.kind) {
+      case PoolKind::max:
+        return visit(type, std::true_type{});
+      case PoolKind::average:
+        return visit(type, std::false_type{});
+    }
+  });
 }
 
 }  // namespace
@@ -68,23 +82,11 @@ void launch_window(const PoolProblem& p, const PoolOperands& operands, Execution
   });
 }
 
-std::size_t workspace_of_block(const PoolProblem& p, const ExecutionContext& ctx) {
-  const std::int64_t parts = parts_of(p, ctx);
-  return parts == 1 ? 0 : static_cast<std::size_t>(p.planes * parts) * sizeof(float);
-}
-
 void launch_block(const PoolProblem& p, const PoolOperands& operands, ExecutionContext& ctx) {
-  const std::int64_t parts = parts_of(p, ctx), outputs = p.planes * p.oh * p.ow;
-  Workspace::Scope scratch(ctx.workspace());
-  auto* partial = parts == 1 ? nullptr : static_cast<float*>(scratch.take(workspace_of_block(p, ctx)));
   visit_kind(p, [&]<class T, bool kMax>(std::type_identity<T>, std::bool_constant<kMax>) {
-    auto* y = static_cast<T*>(operands.y.raw());
-    launch_kernel(device::pool2d_block<T, kMax>, outputs * parts, 256, ctx,
-                  static_cast<const T*>(operands.x.raw()), y, partial, divisor_of(parts), lanes_of(p),
+    launch_kernel(device::pool2d_block<T, kMax>, p.planes * p.oh * p.ow, 256, ctx,
+                  static_cast<const T*>(operands.x.raw()), static_cast<T*>(operands.y.raw()),
                   arguments_of(p));
-    if (parts == 1) return;
-    launch_kernel(device::pool2d_parts<T, kMax>, (outputs + 255) / 256, 256, ctx, partial, y,
-                  static_cast<std::uint32_t>(outputs), static_cast<int>(parts), arguments_of(p));
   });
 }
 

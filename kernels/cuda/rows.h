@@ -41,10 +41,7 @@ void launch(const LinearProblem& problem, const LinearOperands& operands, Execut
 /// Maxima and means of windows.
 namespace pooling {
 Verdict supports_block(const PoolProblem& problem, const DeviceCaps& caps);
-std::size_t workspace_of_block(const PoolProblem& problem, const ExecutionContext& ctx);
 void launch_block(const PoolProblem& problem, const PoolOperands& operands, ExecutionContext& ctx);
-Verdict supports_strips(const PoolProblem& problem, const DeviceCaps& caps);
-void launch_strips(const PoolProblem& problem, const PoolOperands& operands, ExecutionContext& ctx);
 Verdict supports_window(const PoolProblem& problem, const DeviceCaps& caps);
 void launch_window(const PoolProblem& problem, const PoolOperands& operands, ExecutionContext& ctx);
 }  // namespace pooling
@@ -68,12 +65,6 @@ namespace movement {
 Verdict supports_memcpy(const StridedCopyProblem& problem, const DeviceCaps& caps);
 void launch_memcpy(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
                    ExecutionContext& ctx);
-Verdict supports_rows(const StridedCopyProblem& problem, const DeviceCaps& caps);
-void launch_rows(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
-                 ExecutionContext& ctx);
-Verdict supports_interleave(const StridedCopyProblem& problem, const DeviceCaps& caps);
-void launch_interleave(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
-                       ExecutionContext& ctx);
 Verdict supports_transpose(const StridedCopyProblem& problem, const DeviceCaps& caps);
 void launch_transpose(const StridedCopyProblem& problem, const StridedCopyOperands& operands,
                       ExecutionContext& ctx);

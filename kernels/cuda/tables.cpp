@@ -98,8 +98,7 @@ std::span<const PadRow> pad_rows() {
 
 std::span<const PoolRow> pool2d_rows() {
   static constexpr std::array kRows = {
-      PoolRow{"cuda.block", pooling::supports_block, pooling::workspace_of_block, pooling::launch_block},
-      PoolRow{"cuda.strips", pooling::supports_strips, no_workspace, pooling::launch_strips},
+      PoolRow{"cuda.block", pooling::supports_block, no_workspace, pooling::launch_block},
       PoolRow{"cuda.window", pooling::supports_window, no_workspace, pooling::launch_window}};
   return kRows;
 }
@@ -115,9 +114,6 @@ std::span<const ResizeRow> resize2d_rows() {
 std::span<const StridedCopyRow> strided_copy_rows() {
   static constexpr std::array kRows = {
       StridedCopyRow{"cuda.memcpy", movement::supports_memcpy, no_workspace, movement::launch_memcpy},
-      StridedCopyRow{"cuda.rows", movement::supports_rows, no_workspace, movement::launch_rows},
-      StridedCopyRow{"cuda.interleave", movement::supports_interleave, no_workspace,
-                     movement::launch_interleave},
       StridedCopyRow{"cuda.transpose", movement::supports_transpose, no_workspace,
                      movement::launch_transpose},
       StridedCopyRow{"cuda.strided", always, no_workspace, movement::launch_strided}};

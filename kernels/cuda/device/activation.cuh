@@ -72,29 +72,6 @@ __device__ __forceinline__ void with_kind(Kind kind, Function&& f) {
   }
 }
 
-/// The function for a result of 16 bits: sigmoid, tanh and silu by the GPU's own exponential and quotient,
-/// whose errors, 2^-16 at most, are small beside one rounding of the result. Of functions alone: accurate
-/// ones take longer than memory does.
-template <Kind kKind>
-__device__ __forceinline__ float activate_to_16_bits(float x, float a, float b) {
-  const float magnitude = fabsf(x);
-  if constexpr (kKind == Kind::sigmoid) {
-    const float e = __expf(-magnitude);
-    return __fdividef(x < 0.0f ? e : 1.0f, 1.0f + e);
-  } else if constexpr (kKind == Kind::silu) {
-    const float e = __expf(-magnitude);
-    return __fdividef(x < 0.0f ? x * e : x, 1.0f + e);
-  } else if constexpr (kKind ==
-                       Kind::tanh) {  // near zero, where 1 - e would cancel, three terms of its series
-    const float e = __expf(-2.0f * magnitude), z = x * x;
-    const float far = __fdividef(1.0f - e, 1.0f + e);
-    const float near = magnitude + magnitude * z * (z * (2.0f / 15.0f) - 1.0f / 3.0f);
-    return copysignf(magnitude < 0.125f ? near : far, x);
-  } else {
-    return activate<kKind>(x, a, b);
-  }
-}
-
 /// A function whose code is too long to stand once for each value: its slow paths would fill the kernel.
 constexpr bool is_long(Kind kind) {
   return kind == Kind::pow || kind == Kind::sin || kind == Kind::cos;

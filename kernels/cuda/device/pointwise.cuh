@@ -70,7 +70,6 @@ __global__ void __launch_bounds__(256)
   with_kind(function.kind, [=]<Kind kKind>(std::integral_constant<Kind, kKind>) {
     const auto apply = [=](float value) {
       if constexpr (is_long(kKind)) return activate_alone<kKind>(value, a, b);
-      if constexpr (sizeof(T) == 2) return activate_to_16_bits<kKind>(value, a, b);
       return activate<kKind>(value, a, b);
     };
     for (std::uint32_t i = first; i < packs; i += 2 * step) {

@@ -72,99 +72,31 @@ __global__ void __launch_bounds__(256) pool2d(const T* x, T* y, Index count, Poo
   }
 }
 
-/// Elements [first, size) of a run, every `step`-th, joined to `value`: 16 bytes an access from the first
-/// multiple of 16 on, four accesses under way at once.
-template <bool kMax, class T>
-__device__ __forceinline__ float pool_run(float value, const T* at, int size, int first, int step) {
-  constexpr int V = 16 / sizeof(T);
-  const auto skew = static_cast<int>(reinterpret_cast<std::uintptr_t>(at) % 16 / sizeof(T));
-  const int head = min((V - skew) % V, size), packs = (size - head) / V;
-  for (int i = first; i < head; i += step)
-    value = pool_join<kMax>(value, to_float(at[i]));
-  const auto* body = reinterpret_cast<const Pack<T, V>*>(at + head);
-  const auto join = [&](const Pack<T, V>& pack) {
-#pragma unroll
-    for (int v = 0; v < V; ++v)
-      value = pool_join<kMax>(value, to_float(pack.values[v]));
-  };
-  int i = first;
-  for (; i + 3 * step < packs; i += 4 * step) {
-    Pack<T, V> loaded[4];
-#pragma unroll
-    for (int k = 0; k < 4; ++k)
-      loaded[k] = body[i + k * step];
-#pragma unroll
-    for (int k = 0; k < 4; ++k)
-      join(loaded[k]);
-  }
-  for (; i < packs; i += step)
-    join(body[i]);
-  for (int j = head + packs * V + first; j < size; j += step)
-    value = pool_join<kMax>(value, to_float(at[j]));
-  return value;
-}
-
-/// A block an output, or `parts` blocks, for large windows: its threads take elements in turn, and are joined
-/// in a fixed order. A window of whole rows of x is one run, which may be cut in parts; `partial` then takes
-/// what each has joined. `lanes` threads share a row.
+/// A block an output, for large windows: its threads take elements in turn, and are joined in a fixed order.
 template <class T, bool kMax>
-__global__ void __launch_bounds__(256)
-    pool2d_block(const T* x, T* y, float* partial, Divisor parts, int lanes, PoolArguments p) {
-  __shared__ float joined[8];
-  const std::uint32_t i = parts.quotient(blockIdx.x), row = p.columns.quotient(i),
-                      plane = p.rows.quotient(row);
-  const auto part_count = static_cast<int>(parts.divisor);
-  const auto part = static_cast<int>(blockIdx.x - i * static_cast<std::uint32_t>(parts.divisor));
-  const PoolWindow h = window_of(static_cast<int>(row) - static_cast<int>(plane) * p.oh, p.ih, p.oh, p.kh,
-                                 p.stride_h, p.pad_h, p.dilation_h, p.adaptive);
-  const PoolWindow w = window_of(static_cast<int>(i - row * static_cast<std::uint32_t>(p.ow)), p.iw, p.ow,
-                                 p.kw, p.stride_w, p.pad_w, p.dilation_w, p.adaptive);
-  const T* from = x + (static_cast<std::int64_t>(plane) * p.ih + h.begin) * p.iw + w.begin;
-  int columns = (w.end - w.begin + p.dilation_w - 1) / p.dilation_w;
-  int rows = (h.end - h.begin + p.dilation_h - 1) / p.dilation_h;
-  const int tid = static_cast<int>(threadIdx.x);
+__global__ void __launch_bounds__(256) pool2d_block(const T* x, T* y, PoolArguments p) {
+  __shared__ float partial[8];
+  const std::int64_t i = blockIdx.x, row = i / p.ow, plane = row / p.oh;
+  const PoolWindow h = window_of(static_cast<int>(row % p.oh), p.ih, p.oh, p.kh, p.stride_h, p.pad_h,
+                                 p.dilation_h, p.adaptive);
+  const PoolWindow w =
+      window_of(static_cast<int>(i % p.ow), p.iw, p.ow, p.kw, p.stride_w, p.pad_w, p.dilation_w, p.adaptive);
+  const T* from = x + plane * p.ih * p.iw;
+  const int columns = (w.end - w.begin + p.dilation_w - 1) / p.dilation_w;
+  const int rows = (h.end - h.begin + p.dilation_h - 1) / p.dilation_h;
   float value = pool_start<kMax>();
-  if (columns == p.iw && p.dilation_w == 1 && p.dilation_h == 1) {
-    columns *= rows;
-    const int length = (columns / part_count / 8 + 1) * 8;  // of a part but the last
-    const int begin = min(part * length, columns), end = min(begin + length, columns);
-    value = pool_run<kMax>(value, from + begin, end - begin, tid, 256);
-  } else {
-    for (int line = tid / lanes; line < rows; line += 256 / lanes) {
-      const T* const at = from + static_cast<std::int64_t>(line) * p.dilation_h * p.iw;
-      if (p.dilation_w == 1) {
-        value = pool_run<kMax>(value, at, columns, tid % lanes, lanes);
-      } else {
-        for (int c = tid % lanes; c < columns; c += lanes)
-          value = pool_join<kMax>(value, to_float(at[static_cast<std::int64_t>(c) * p.dilation_w]));
-      }
-    }
+  for (int at = threadIdx.x; at < rows * columns; at += blockDim.x) {
+    const int ih = h.begin + at / columns * p.dilation_h, iw = w.begin + at % columns * p.dilation_w;
+    value = pool_join<kMax>(value, to_float(from[static_cast<std::int64_t>(ih) * p.iw + iw]));
   }
 #pragma unroll
   for (int lane = 16; lane > 0; lane /= 2)
     value = pool_join<kMax>(value, __shfl_xor_sync(0xffffffffu, value, lane));
-  if (tid % 32 == 0) joined[tid / 32] = value;
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
   __syncthreads();
-  if (tid > 0) return;
+  if (threadIdx.x > 0) return;
   for (int warp = 1; warp < 8; ++warp)
-    value = pool_join<kMax>(value, joined[warp]);
-  if (part_count > 1) {
-    partial[blockIdx.x] = value;
-  } else {
-    y[i] = from_float<T>(pool_finish<kMax>(p, h, w, value));
-  }
-}
-
-/// Joins the parts of windows that are whole planes, a thread an output.
-template <class T, bool kMax>
-__global__ void __launch_bounds__(256)
-    pool2d_parts(const float* partial, T* y, std::uint32_t count, int parts, PoolArguments p) {
-  const std::uint32_t i = blockIdx.x * 256 + threadIdx.x;
-  if (i >= count) return;
-  float value = pool_start<kMax>();
-  for (int part = 0; part < parts; ++part)
-    value = pool_join<kMax>(value, partial[static_cast<std::int64_t>(i) * parts + part]);
-  const PoolWindow h{0, p.ih, p.ih}, w{0, p.iw, p.iw};
+    value = pool_join<kMax>(value, partial[warp]);
   y[i] = from_float<T>(pool_finish<kMax>(p, h, w, value));
 }
 
