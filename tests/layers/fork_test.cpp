@@ -102,7 +102,7 @@ TEST(Fork, AServerThatPreparesBeforeItForksHasThreadsInItsChildren) {
     static_cast<void>(net(Tensor::zeros({1, 256, 20, 20}), ctx));
     return static_cast<int>(threads_of_this_process());
   };
-  EXPECT_EQ(status_in_child(count_threads), 3);
+  EXPECT_GE(status_in_child(count_threads), 3);  // ThreadSanitizer has a thread of its own
 }
 
 }  // namespace
