@@ -84,7 +84,8 @@ void store_tile(const ConvPlan& plan, const ConvTile& tile, const ConvOperands& 
             for (std::int64_t n = 0; n < tile.images; ++n)
               column[n] = residual[at(n)];
           }
-          finish_run<true>(channel, channel_sums + f * phase_step, tile.images, column, false, column);
+          finish_run<true>(channel, channel_sums + f * phase_step, tile.images,
+                           residual == nullptr ? nullptr : column, false, column);
           for (std::int64_t n = 0; n < tile.images; ++n)
             y[at(n)] = column[n];
         }

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <upconv/kernels/cpu/convolution_pack.h>
+#include <upconv/kernels/cpu/convolution_plan.h>
 
 namespace upconv::test {
 namespace {
@@ -61,27 +62,43 @@ TEST(Convolution, ExactValuesGiveTheReferenceBitForBit) {
   });
 }
 
+/// The reference and the row give the same bits, with an epilogue of this form.
+void expect_same_as_reference(const ConvRow& row, const ConvProblem& problem,
+                              const kernels::EpilogueForm& form, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  const ConvCase c(problem, Values::exact, seed);
+  const EpilogueCase one(form, problem.co, problem.y_shape(), problem.dtype, Values::exact, random);
+  const auto run = [&](std::string_view name) {
+    Tensor y = Tensor::empty(problem.y_shape(), problem.dtype);
+    kernels::ConvOperands operands = c.operands(y);
+    operands.epilogue = one.epilogue();
+    ExecutionContext forced({.num_threads = 2, .kernels = {{std::string(problem.op()), std::string(name)}}});
+    kernels::convolution(problem, operands, "", forced);
+    return to_doubles(y);
+  };
+  EXPECT_EQ(run("cpu.reference"), run(row.name)) << form.to_string();
+}
+
 /// All rungs, alone and together.
 TEST(Convolution, EveryRowAppliesEveryEpilogue) {
-  ExecutionContext ctx({.num_threads = 2});
   const std::vector<kernels::EpilogueForm> forms = exact_forms();
   std::size_t turn = 0;
   for_each_case([&](const ConvRow& row, const ConvProblem& problem, std::uint32_t seed) {
-    std::mt19937 random(seed);
-    const ConvCase c(problem, Values::exact, seed);
-    const kernels::EpilogueForm& form = forms[turn++ % forms.size()];
-    const EpilogueCase one(form, problem.co, problem.y_shape(), problem.dtype, Values::exact, random);
-    const auto run = [&](std::string_view name) {
-      Tensor y = Tensor::empty(problem.y_shape(), problem.dtype);
-      kernels::ConvOperands operands = c.operands(y);
-      operands.epilogue = one.epilogue();
-      ExecutionContext forced(
-          {.num_threads = 2, .kernels = {{std::string(problem.op()), std::string(name)}}});
-      kernels::convolution(problem, operands, "", forced);
-      return to_doubles(y);
-    };
-    ASSERT_EQ(run("cpu.reference"), run(row.name)) << form.to_string();
+    expect_same_as_reference(row, problem, forms[turn++ % forms.size()], seed);
   });
+}
+
+/// The images of a tile are gathered, pixel by pixel: with their residual, if there is one.
+TEST(Convolution, ABatchOfSinglePixelsPassesEveryEpilogue) {
+  const ConvProblem problem = ConvProblem::parse("n33ci32ih1iw1co33kh4kw4_s1x1_p0x0_op0x0_d1x1_g1_f32");
+  for (const std::int64_t lanes : {1, 4, 8, 16})
+    ASSERT_EQ(kernels::cpu::TileMode::batch, kernels::cpu::ConvPlan(problem, lanes, 2).mode);
+  const ConvRow row = fast_rows().front();
+  std::uint32_t seed = 0;
+  for (const kernels::EpilogueForm& form : exact_forms()) {
+    expect_same_as_reference(row, problem, form, ++seed);
+    if (testing::Test::HasFailure()) return;
+  }
 }
 
 TEST(Convolution, RandomValuesStayWithinTheDerivedTolerance) {
