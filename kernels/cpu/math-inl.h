@@ -62,9 +62,21 @@ HWY_INLINE Wide widen(VF x) {
   const hn::Half<F32> half;
   return {hn::PromoteTo(F64(), hn::LowerHalf(half, x)), hn::PromoteTo(F64(), hn::UpperHalf(half, x))};
 }
-HWY_INLINE VF narrow(Wide x) {
+HWY_INLINE hn::Vec<hn::Half<F32>> narrow_half(VD x) {
   const hn::Half<F32> half;
-  return hn::Combine(F32(), hn::DemoteTo(half, x.upper), hn::DemoteTo(half, x.lower));
+#if HWY_TARGET == HWY_EMU128  // whose DemoteTo would make the largest float of an infinity
+  HWY_ALIGN double wide[hn::MaxLanes(F64())];
+  HWY_ALIGN float values[hn::MaxLanes(half)];
+  hn::Store(x, F64(), wide);
+  for (std::size_t i = 0; i < hn::MaxLanes(half); ++i)
+    values[i] = static_cast<float>(wide[i]);
+  return hn::Load(half, values);
+#else
+  return hn::DemoteTo(half, x);
+#endif
+}
+HWY_INLINE VF narrow(Wide x) {
+  return hn::Combine(F32(), narrow_half(x.upper), narrow_half(x.lower));
 }
 /// f of both halves.
 template <class Fn, class... Operands>
